@@ -1,0 +1,58 @@
+"""One shape for every refusal: `{"error": true, "message": "…"}`."""
+
+import sys
+from typing import Any
+
+from flask import Flask, current_app, jsonify
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from inventory.errors import (
+    DuplicateSkuError,
+    InsufficientStockError,
+    InvalidValueError,
+    InventoryError,
+    ProductNotFoundError,
+)
+
+_STATUS: dict[type[InventoryError], int] = {
+    InvalidValueError: 400,
+    InsufficientStockError: 400,
+    ProductNotFoundError: 404,
+    DuplicateSkuError: 409,
+}
+
+
+_HTTP_MESSAGES = {
+    404: "No such path",
+    405: "Method not allowed for this path",
+    413: "body must be at most 1 MiB",
+}
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Answer every refusal, of ours or of Flask's, and every defect in that shape."""
+    app.register_error_handler(InventoryError, _refusal)
+    app.register_error_handler(HTTPException, _http_refusal)
+    app.register_error_handler(Exception, _defect)
+
+
+def _refusal(error: InventoryError) -> ResponseReturnValue:
+    return _body(str(error)), _STATUS[type(error)]
+
+
+def _http_refusal(error: HTTPException) -> ResponseReturnValue:
+    response = error.get_response()  # with the headers that belong to it, such as Allow
+    message = _HTTP_MESSAGES.get(response.status_code, error.description)
+    response.data = jsonify(_body(message)).data
+    response.content_type = "application/json"
+    return response
+
+
+def _defect(_: Exception) -> ResponseReturnValue:
+    current_app.log_exception(sys.exc_info())
+    return _body("Internal server error"), 500
+
+
+def _body(message: str | None) -> dict[str, Any]:
+    return {"error": True, "message": message}

@@ -1,0 +1,47 @@
+"""Products and stock as clients see them."""
+
+from datetime import datetime
+from typing import Any
+
+from flask.json.provider import DefaultJSONProvider
+
+from inventory.models import Product
+
+
+class JSONProvider(DefaultJSONProvider):
+    """Flask's JSON, with the keys in the order in which they were written."""
+
+    sort_keys = False
+
+
+def product_json(product: Product) -> dict[str, Any]:
+    """Return all that clients see of a product."""
+    return {
+        "id": product.id,
+        "name": product.name,
+        "sku": product.sku,
+        "stock": product.stock,
+        "reorderLevel": product.reorder_level,
+        "createdAt": timestamp(product.created_at),
+        "updatedAt": timestamp(product.updated_at),
+    }
+
+
+def status_json(product: Product) -> dict[str, Any]:
+    """Return whether a product needs to be reordered, and why."""
+    return {
+        "sku": product.sku,
+        "stock": product.stock,
+        "reorderLevel": product.reorder_level,
+        "status": product.status,
+    }
+
+
+def stock_json(product: Product) -> dict[str, Any]:
+    """Return what a change of stock led to."""
+    return {"success": True, "productId": product.id, "newStock": product.stock}
+
+
+def timestamp(at: datetime) -> str:
+    """Return a UTC time in ISO 8601 with six fraction digits and `Z`."""
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

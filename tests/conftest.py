@@ -1,0 +1,80 @@
+"""What the tests share: an app, a client, a service, and a clock that they turn by hand."""
+
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from subprocess import PIPE
+
+import pytest
+
+from inventory import create_app
+from inventory.repository import InMemoryProductRepository
+from inventory.service import InventoryService
+
+ROOT = Path(__file__).parent.parent
+
+
+class Clock:
+    """Stands still until it is told to move."""
+
+    def __init__(self):
+        self.now = datetime(2026, 11, 22, 6, 26, 0, 123456, tzinfo=UTC)
+
+    def __call__(self):
+        return self.now
+
+    def advance(self, seconds):
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock():
+    """The time that the service and the app are told."""
+    return Clock()
+
+
+@pytest.fixture
+def service(clock):
+    """A service with an empty inventory."""
+    return InventoryService(InMemoryProductRepository(), clock=clock)
+
+
+@pytest.fixture
+def app(clock):
+    """An app with an empty inventory."""
+    return create_app({"TESTING": True}, clock=clock)
+
+
+@pytest.fixture
+def client(app):
+    """An HTTP client of the app."""
+    return app.test_client()
+
+
+@pytest.fixture
+def laptop(client):
+    """The JSON of a product with 20 in stock and a reorder level of 5."""
+    body = {"name": "Laptop", "sku": "LTP-123", "stock": 20, "reorderLevel": 5}
+    return client.post("/products", json=body).json
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The URL of a server started as a user starts it, on a free port."""
+    process = start_server()
+    yield url_of(process)
+    process.terminate()
+    process.communicate(timeout=10)
+
+
+def start_server(*arguments):
+    """Start `run.py` in a process of its own."""
+    command = [sys.executable, "run.py", "--port", "0", *arguments]  # the last --port counts
+    return subprocess.Popen(command, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True)
+
+
+def url_of(process):
+    """Return the URL that the server says it listens on."""
+    return re.search(r"http://\S+", process.stdout.readline()).group()

@@ -1,0 +1,38 @@
+"""The README's examples are true."""
+
+import re
+import subprocess
+
+from conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+EXAMPLE = re.compile(r"^\$ (?P<command>.*)\n(?P<answer>(?:(?!\$ ).*\n)*)", re.MULTILINE)
+END = "--- end of answer ---"
+
+
+def examples():
+    """The commands of the README's console blocks, in order, each with the answer that is shown."""
+    blocks = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    return [
+        match.group("command", "answer") for block in blocks for match in EXAMPLE.finditer(block)
+    ]
+
+
+def without_what_differs(answer):
+    """The answer but for ids and times, which are new in each run."""
+    answer = re.sub(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", "<id>", answer)
+    return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "<time>", answer)
+
+
+def test_every_example_answers_as_shown(server):
+    """Each command of the README, run in order in one shell, answers what the README shows."""
+    commands = [command.replace("http://127.0.0.1:5000", server) for command, _ in examples()]
+    script = "".join(f"{command}\necho '{END}'\n" for command in commands)
+
+    shell = subprocess.run(
+        ["bash"], input=script, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    answers = [without_what_differs(answer) for answer in shell.stdout.split(f"{END}\n")[:-1]]
+    assert len(answers) >= 10
+    assert answers == [without_what_differs(answer) for _, answer in examples()]

@@ -1,0 +1,211 @@
+"""What it costs: `python -m tests.benchmark`, or with `--full` for a million products too.
+
+Times are medians of interleaved rounds in one run, and what matters are the ratios: the machine
+may be busy, but it is so for both sides.
+"""
+
+import argparse
+import gc
+import io
+import itertools
+import json
+import os
+import platform
+import statistics
+import threading
+import time
+from functools import partial
+
+from flask import Flask, request
+from werkzeug.test import EnvironBuilder
+
+import run
+from inventory import create_app
+from inventory.repository import InMemoryProductRepository
+from inventory.service import InventoryService
+
+ROUNDS = 15
+CALLS = 300
+THREADS = 16
+
+
+def main():
+    """Print every table."""
+    parser = argparse.ArgumentParser(description="Measure what the inventory costs.")
+    parser.add_argument("--full", action="store_true", help="go up to a million products")
+    sizes = [1_000, 100_000, 1_000_000] if parser.parse_args().full else [1_000, 100_000]
+    gc.set_threshold(*run.GC_THRESHOLDS)
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
+
+    apps = {size: filled_app(size) for size in sizes}
+    print_service_calls(apps)
+    print_requests(apps)
+    del apps
+    print_threads()
+    print_pauses(sizes[-1])
+
+
+def filled_app(size):
+    """An app with `size` products, and the id of one in the middle."""
+    app = create_app()
+    service = app.extensions["inventory"]
+    products = [service.create_product("Laptop", f"LTP-{n}", 10**9, 5) for n in range(size)]
+    return app, products[size // 2].id
+
+
+def print_service_calls(apps):
+    """Microseconds that each use case takes, at each size of the catalogue."""
+    print(f"\n{'service call, µs':24}" + "".join(f"{size:>12,}" for size in apps))
+    rows = {}
+    for size, (app, product_id) in apps.items():
+        service = app.extensions["inventory"]
+        skus = (f"NEW-{n}" for n in itertools.count())
+        rows[size] = {
+            "create_product": lambda service=service, skus=skus: service.create_product(
+                "Laptop", next(skus)
+            ),
+            "get_product": partial(service.get_product, product_id),
+            "add_stock": partial(service.add_stock, product_id, 1),
+            "reduce_stock": partial(service.reduce_stock, product_id, 1),
+        }
+    for name in next(iter(rows.values())):
+        costs = medians([calls[name] for calls in rows.values()])
+        print(f"{name:24}" + "".join(f"{cost * 1e6:12.2f}" for cost in costs))
+
+
+def print_requests(apps):
+    """Requests per second of each endpoint, and its cost beside an empty view's."""
+    print(f"\n{'request':24}{'products':>12}{'per second':>12}{'empty view':>12}{'ratio':>8}")
+    skus = (f"HTTP-{n}" for n in itertools.count())
+    for size, (app, product_id) in apps.items():
+        url = f"/products/{product_id}"
+        endpoints = {
+            "create": ("POST", "/products", lambda: {"name": "Laptop", "sku": next(skus)}),
+            "add": ("PUT", f"{url}/add", lambda: {"quantity": 1}),
+            "reduce": ("PUT", f"{url}/reduce", lambda: {"quantity": 1}),
+            "read": ("GET", url, None),
+            "status": ("GET", f"{url}/status", None),
+        }
+        for name, (method, path, body) in endpoints.items():
+            ours = requester(app, method, path, body)
+            empty = requester(empty_app(json.loads(ours())), method, path, body)
+            ratio, cost, beside = compare(ours, empty)
+            print(f"{name:24}{size:12,}{1 / cost:12,.0f}{1 / beside:12,.0f}{ratio:8.2f}")
+
+
+def empty_app(answer):
+    """An app that parses a body where there is one and gives a fixed answer, and no more."""
+    app = Flask("empty")
+
+    @app.post("/products")
+    @app.put("/products/<product_id>/add")
+    @app.put("/products/<product_id>/reduce")
+    def change(product_id=None):
+        request.get_json(force=True)
+        return answer
+
+    @app.get("/products/<product_id>")
+    @app.get("/products/<product_id>/status")
+    def read(product_id):
+        return answer
+
+    return app
+
+
+def requester(app, method, path, body):
+    """A call that makes one request through the WSGI interface and returns the answer's bytes."""
+    environ = EnvironBuilder(method=method, path=path).get_environ()
+
+    def call():
+        data = json.dumps(body()).encode() if body else b""
+        request_environ = {
+            **environ,
+            "wsgi.input": io.BytesIO(data),
+            "CONTENT_LENGTH": str(len(data)),
+        }
+        return b"".join(app(request_environ, lambda status, headers, exc_info=None: None))
+
+    return call
+
+
+def print_threads():
+    """Throughput of many threads, beside what one thread does in the same time."""
+    print(f"\n{THREADS} threads beside one{'hot product':>20}{'one each':>12}")
+    for name, calls in (("service calls", 32_000), ("requests", 3_200)):
+        rounds = [thread_ratios(name == "requests", calls) for _ in range(ROUNDS)]
+        hot, each = (statistics.median(column) for column in zip(*rounds, strict=True))
+        print(f"{name:20}{hot:20.2f}{each:12.2f}")
+
+
+def thread_ratios(http, calls):
+    """How much faster many threads are than one, on one product and on a product each."""
+    app = create_app()
+    service = app.extensions["inventory"]
+    work = []
+    for n in range(THREADS):
+        product_id = service.create_product("Hot", f"HOT-{n}").id
+        url = f"/products/{product_id}/add"
+        work.append(
+            requester(app, "PUT", url, lambda: {"quantity": 1})
+            if http
+            else partial(service.add_stock, product_id, 1)
+        )
+    one = throughput(work[:1], calls)
+    return throughput(work[:1] * THREADS, calls) / one, throughput(work, calls) / one
+
+
+def throughput(work, calls):
+    """Calls per second, with a thread for each kind of call."""
+
+    def repeat(call):
+        for _ in range(calls // len(work)):
+            call()
+
+    threads = [threading.Thread(target=repeat, args=[call]) for call in work]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return calls / (time.perf_counter() - start)
+
+
+def print_pauses(size):
+    """The longest that one creation takes while the catalogue grows to `size`."""
+    print(f"\nlongest pause while {size:,} products are created, ms")
+    for name, thresholds in (("Python's defaults", (700, 10, 10)), ("run.py", run.GC_THRESHOLDS)):
+        gc.set_threshold(*thresholds)
+        service = InventoryService(InMemoryProductRepository())
+        longest = 0.0
+        for n in range(size):
+            start = time.perf_counter()
+            service.create_product("Laptop", f"LTP-{n}")
+            longest = max(longest, time.perf_counter() - start)
+        print(f"{name:24}{longest * 1e3:16.1f}")
+        del service
+        gc.collect()
+
+
+def medians(calls):
+    """Median seconds of each call, the rounds of one between the rounds of the others."""
+    rounds = [[timed(call) for call in calls] for _ in range(ROUNDS)]
+    return [statistics.median(column) for column in zip(*rounds, strict=True)]
+
+
+def compare(ours, other):
+    """The median ratio of two calls timed in turns, and the median seconds of each."""
+    rounds = [(timed(ours), timed(other)) for _ in range(ROUNDS)]
+    ratio = statistics.median(a / b for a, b in rounds)
+    return ratio, *(statistics.median(column) for column in zip(*rounds, strict=True))
+
+
+def timed(call):
+    """Seconds that one call takes, as the mean of many."""
+    start = time.perf_counter()
+    for _ in range(CALLS):
+        call()
+    return (time.perf_counter() - start) / CALLS
+
+
+if __name__ == "__main__":
+    main()

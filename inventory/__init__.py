@@ -7,8 +7,9 @@ from typing import Any
 from flask import Flask
 
 from inventory.api.errors import register_error_handlers
-from inventory.api.parsing import MAX_BODY, refuse_query
+from inventory.api.parsing import MAX_BODY, refuse_unknown_parameters
 from inventory.api.products import products
+from inventory.api.reports import reports
 from inventory.api.representations import JSONProvider
 from inventory.models import utc_now
 from inventory.repository import InMemoryProductRepository
@@ -33,7 +34,8 @@ def create_app(
 
     app.extensions["inventory"] = InventoryService(InMemoryProductRepository(), clock=clock)
 
-    app.before_request(refuse_query)
+    app.before_request(refuse_unknown_parameters)
     app.register_blueprint(products)
+    app.register_blueprint(reports)
     register_error_handlers(app)
     return app

@@ -1,5 +1,8 @@
 """What can go wrong, in the words of the business. Every message is fit for a client to read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InventoryError(Exception):
     """Base of all refusals; `str(error)` says what was wrong. A refused call changes nothing."""
@@ -12,19 +15,28 @@ class InvalidValueError(InventoryError):
 class InsufficientStockError(InventoryError):
     """More was asked for than there is."""
 
-    def __init__(self) -> None:
-        super().__init__("Not enough stock available")
+    def __init__(self, message: str = "Not enough stock available") -> None:
+        super().__init__(message)
 
 
 class ProductNotFoundError(InventoryError):
     """There is no such product."""
 
-    def __init__(self) -> None:
-        super().__init__("Product not found")
+    def __init__(self, message: str = "Product not found") -> None:
+        super().__init__(message)
 
 
 class DuplicateSkuError(InventoryError):
     """Another product has this SKU, perhaps in another letter case."""
 
-    def __init__(self) -> None:
-        super().__init__("SKU already exists")
+    def __init__(self, message: str = "SKU already exists") -> None:
+        super().__init__(message)
+
+
+@contextmanager
+def refusals_name(item: str) -> Iterator[None]:
+    """Put `item` before the message of every refusal raised inside: `updates[3]: …`."""
+    try:
+        yield
+    except InventoryError as refusal:
+        raise type(refusal)(f"{item}: {refusal}") from None

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Self
+from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
 from inventory.errors import InsufficientStockError, InvalidValueError
@@ -28,6 +28,16 @@ class StockStatus(StrEnum):
     LOW_STOCK = "LOW_STOCK"
 
 
+class MovementType(StrEnum):
+    """What happened to a product in one change."""
+
+    CREATED = "CREATED"
+    ADDED = "ADDED"
+    REDUCED = "REDUCED"
+    DELETED = "DELETED"
+    RESTORED = "RESTORED"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
     """A product as it is between two changes. A change makes a new one.
@@ -40,6 +50,8 @@ class Product:
         reorder_level: the stock at which, and below which, it is time to reorder; same range.
         created_at: UTC.
         updated_at: UTC, later after each change than before it.
+        version: 1 at creation and one more for each change.
+        deleted: whether it is out of the catalogue. It keeps its stock and may be restored.
 
     Raises:
         InvalidValueError: `stock` or `reorder_level` would not be an integer in that range.
@@ -52,6 +64,8 @@ class Product:
     reorder_level: int
     created_at: datetime
     updated_at: datetime
+    version: int = 1
+    deleted: bool = False
 
     def __post_init__(self) -> None:
         _check_integer("stock", self.stock, minimum=0)
@@ -67,7 +81,7 @@ class Product:
         return cls(
             id=str(uuid4()),
             name=_stripped("name", name, longest=200),
-            sku=_stripped("sku", sku, longest=64),
+            sku=checked_sku(sku),
             stock=stock,
             reorder_level=reorder_level,
             created_at=now,
@@ -100,9 +114,98 @@ class Product:
             raise InsufficientStockError
         return self._changed(now, stock=self.stock - quantity)
 
-    def _changed(self, now: datetime, *, stock: int) -> Self:
-        # The clock may stand still or run backwards; updated_at still moves on.
-        return replace(self, stock=stock, updated_at=max(now, self.updated_at + _TICK))
+    def removed(self, now: datetime) -> Self:
+        """Return the product out of the catalogue, deleted at `now`."""
+        return self._changed(now, deleted=True)
+
+    def restored(self, now: datetime) -> Self:
+        """Return the product back in the catalogue as it was, restored at `now`."""
+        return self._changed(now, deleted=False)
+
+    def _changed(self, now: datetime, **attributes: Any) -> Self:
+        return replace(
+            self,
+            # The clock may stand still or run backwards; updated_at still moves on.
+            updated_at=max(now, self.updated_at + _TICK),
+            version=self.version + 1,
+            **attributes,
+        )
+
+
+class StockMovement(NamedTuple):
+    """The record of one change of a product. Never altered.
+
+    Attributes:
+        product_id: which product changed.
+        version: the product's version that the change made; a product's movements have no gap.
+        type: what happened.
+        change: units that came (positive), went (negative), or 0.
+        stock: units on hand right after, which is the sum of all changes up to this one.
+        at: UTC, the product's `updated_at` right after.
+        actor: the name of the caller who made the change, where that is known.
+    """
+
+    product_id: str
+    version: int
+    type: MovementType
+    change: int
+    stock: int
+    at: datetime
+    actor: str | None
+
+    @classmethod
+    def to(
+        cls, product: Product, kind: MovementType, actor: str | None, *, stock_before: int
+    ) -> Self:
+        """Make the record of the change that led to `product` from `stock_before` units."""
+        change = product.stock - stock_before
+        return cls(
+            product.id, product.version, kind, change, product.stock, product.updated_at, actor
+        )
+
+
+class Operation(StrEnum):
+    """What one item of a batch does to a product's stock."""
+
+    ADD = "add"
+    REDUCE = "reduce"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockUpdate:
+    """One item of a batch.
+
+    Attributes:
+        product_id: which product, or None where `sku` says so.
+        sku: which product, in any letter case, or None where `product_id` says so.
+        operation: whether to add or to reduce.
+        quantity: units, at least 1.
+    """
+
+    product_id: str | None = None
+    sku: str | None = None
+    operation: Operation
+    quantity: int
+
+    def changed(self, product: Product, now: datetime) -> tuple[MovementType, Product]:
+        """Return what the update is, and the product as it is after it at `now`.
+
+        Raises:
+            InvalidValueError: `quantity` is not an integer of at least 1, or the sum is too large.
+            InsufficientStockError: there are fewer units than that.
+        """
+        if self.operation is Operation.ADD:
+            return MovementType.ADDED, product.added(self.quantity, now)
+        return MovementType.REDUCED, product.reduced(self.quantity, now)
+
+
+def checked_sku(sku: str) -> str:
+    """Return the SKU, stripped of outer white space.
+
+    Raises:
+        InvalidValueError: it is not a string of 1 to 64 characters that can be shown on a line.
+    """
+    return _stripped("sku", sku, longest=64)
 
 
 def _check_integer(field: str, value: object, *, minimum: int) -> None:

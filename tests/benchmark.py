@@ -21,6 +21,7 @@ from werkzeug.test import EnvironBuilder
 
 import run
 from inventory import create_app
+from inventory.models import Operation, StockUpdate
 from inventory.repository import InMemoryProductRepository
 from inventory.service import InventoryService
 
@@ -67,10 +68,17 @@ def print_service_calls(apps):
             "get_product": partial(service.get_product, product_id),
             "add_stock": partial(service.add_stock, product_id, 1),
             "reduce_stock": partial(service.reduce_stock, product_id, 1),
+            "update_stock, 2 items": partial(service.update_stock, two_items(product_id)),
+            "list_products, 100": partial(service.list_products, cursor=product_id),
         }
     for name in next(iter(rows.values())):
         costs = medians([calls[name] for calls in rows.values()])
         print(f"{name:24}" + "".join(f"{cost * 1e6:12.2f}" for cost in costs))
+
+
+def two_items(product_id):
+    """A batch that adds to one product twice."""
+    return [StockUpdate(product_id=product_id, operation=Operation.ADD, quantity=1)] * 2
 
 
 def print_requests(apps):
@@ -79,12 +87,16 @@ def print_requests(apps):
     skus = (f"HTTP-{n}" for n in itertools.count())
     for size, (app, product_id) in apps.items():
         url = f"/products/{product_id}"
+        item = {"productId": product_id, "operation": "add", "quantity": 1}
+        batch = {"updates": [item, item]}
         endpoints = {
             "create": ("POST", "/products", lambda: {"name": "Laptop", "sku": next(skus)}),
             "add": ("PUT", f"{url}/add", lambda: {"quantity": 1}),
             "reduce": ("PUT", f"{url}/reduce", lambda: {"quantity": 1}),
             "read": ("GET", url, None),
             "status": ("GET", f"{url}/status", None),
+            "bulk-update, 2 items": ("POST", "/products/bulk-update", lambda batch=batch: batch),
+            "list, 10": ("GET", "/products?limit=10", None),
         }
         for name, (method, path, body) in endpoints.items():
             ours = requester(app, method, path, body)
@@ -98,15 +110,17 @@ def empty_app(answer):
     app = Flask("empty")
 
     @app.post("/products")
+    @app.post("/products/bulk-update")
     @app.put("/products/<product_id>/add")
     @app.put("/products/<product_id>/reduce")
     def change(product_id=None):
         request.get_json(force=True)
         return answer
 
+    @app.get("/products")
     @app.get("/products/<product_id>")
     @app.get("/products/<product_id>/status")
-    def read(product_id):
+    def read(product_id=None):
         return answer
 
     return app

@@ -15,7 +15,7 @@ _PACKAGE = Path(service.__file__).parent
 _TRACED = {str(_PACKAGE / name) for name in ("service.py", "repository.py", "models.py")}
 
 
-def race(*calls):
+def race(*calls, time_limit=TIME_LIMIT):
     """Run the calls at once, a thread each; return what each returned or was refused with.
 
     The threads take turns, a line of the service, repository or models at a time, so that
@@ -23,6 +23,7 @@ def race(*calls):
     """
     turns = _Turns()
     results = [None] * len(calls)
+    defects = []
 
     def run(index, call, turn):
         turns.wait(turn)
@@ -30,9 +31,8 @@ def race(*calls):
             results[index] = call()
         except InventoryError as refusal:
             results[index] = refusal
-        except BaseException as defect:
-            results[index] = defect
-            raise
+        except BaseException as defect:  # noqa: BLE001 - raised again below
+            defects.append(defect)
         finally:
             turns.pass_on()
 
@@ -54,10 +54,11 @@ def race(*calls):
     finally:
         threading.settrace(before)
     turns.pass_on()
-    deadline = time.monotonic() + TIME_LIMIT
+    deadline = time.monotonic() + time_limit
     for thread in threads:
         thread.join(max(0, deadline - time.monotonic()))
     assert not any(thread.is_alive() for thread in threads), "deadlock"
+    assert not defects, defects
     return results
 
 

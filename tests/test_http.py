@@ -181,7 +181,7 @@ def test_an_unknown_path_is_refused(client, path):
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/products", {"POST", "OPTIONS"}),
+        ("PUT", "/products", {"GET", "HEAD", "POST", "OPTIONS"}),
         ("DELETE", "/products/a/status", {"GET", "HEAD", "OPTIONS"}),
         ("POST", "/products/a/reduce", {"PUT", "OPTIONS"}),
         ("BREW", "/products/a/add", {"PUT", "OPTIONS"}),

@@ -1,16 +1,25 @@
 """What a request holds, read strictly: a typo never turns into a silent default."""
 
 import json
-from collections.abc import Collection
+import re
+from collections.abc import Callable, Collection
+from functools import wraps
 from typing import Any
 
-from flask import request
+from flask import current_app, request
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from inventory.errors import InvalidValueError
+from inventory.errors import InvalidValueError, refusals_name
+from inventory.models import Operation, StockStatus, StockUpdate
 
 MAX_BODY = 1024 * 1024
 """The largest body that is read, in bytes."""
+
+MAX_ITEMS = 1000
+"""The most that one request may change, or ask to see."""
+
+View = Callable[..., ResponseReturnValue]
 
 _REPEATED = object()
 
@@ -34,34 +43,120 @@ def read_object(*, required: Collection[str], optional: Collection[str] = ()) ->
         raise InvalidValueError("body must be a JSON object in UTF-8") from None
     except RecursionError:
         raise InvalidValueError("body is nested too deeply") from None
-    return _check_members(body, required, optional)
-
-
-def refuse_query() -> None:
-    """Refuse query parameters where a route has none.
-
-    Raises:
-        InvalidValueError: the request has one; the message names it.
-    """
-    if request.query_string and request.url_rule:
-        for name in request.args:
-            raise InvalidValueError(f"unknown query parameter {_quoted(name)}")
-
-
-def _check_members(
-    body: object, required: Collection[str], optional: Collection[str]
-) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidValueError("body must be a JSON object in UTF-8")
-    for name, value in body.items():
+    return _checked_members(body, required, optional)
+
+
+def read_updates() -> list[StockUpdate]:
+    """Return the items of the batch that the request's body is.
+
+    Raises:
+        InvalidValueError: as `read_object`, also for each item.
+        RequestEntityTooLarge: the body is larger than `MAX_BODY`.
+    """
+    items = read_object(required=("updates",))["updates"]
+    if not isinstance(items, list) or not 1 <= len(items) <= MAX_ITEMS:
+        raise InvalidValueError(f"updates must be a list of 1 to {MAX_ITEMS} items")
+    updates = []
+    for index, item in enumerate(items):
+        with refusals_name(f"updates[{index}]"):
+            updates.append(_update(item))
+    return updates
+
+
+def takes_query(**parsers: Callable[[str, str], Any]) -> Callable[[View], View]:
+    """Let a view take query parameters: each is parsed, given its name and text, and passed on.
+
+    A view without this takes none; see `refuse_unknown_parameters`.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapper(**arguments: Any) -> ResponseReturnValue:
+            query = {name: parsers[name](name, text) for name, text in request.args.items()}
+            return view(**arguments, **query)
+
+        wrapper.query_parameters = parsers.keys()  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate
+
+
+def refuse_unknown_parameters() -> None:
+    """Refuse query parameters that the route does not have, before each request.
+
+    Raises:
+        InvalidValueError: a parameter is unknown or repeated; the message names it.
+    """
+    if not request.query_string or request.endpoint is None:
+        return
+    view = current_app.view_functions[request.endpoint]
+    for name, texts in request.args.lists():
+        if name not in getattr(view, "query_parameters", ()):
+            raise InvalidValueError(f"unknown query parameter {_quoted(name)}")
+        if len(texts) > 1:
+            raise InvalidValueError(f"{name} must be given only once")
+
+
+def text(_name: str, text: str) -> str:
+    """Return a parameter as it is."""
+    return text
+
+
+def limit(name: str, text: str) -> int:
+    """Return how many items a page may hold, 1 to `MAX_ITEMS`."""
+    return _whole_number(name, text, 1, MAX_ITEMS)
+
+
+def version(name: str, text: str) -> int:
+    """Return the version of a product, or 0 for none."""
+    return _whole_number(name, text, 0, 10**9)
+
+
+def stock_status(name: str, text: str) -> StockStatus:
+    """Return the status that is named."""
+    try:
+        return StockStatus(text)
+    except ValueError:
+        raise InvalidValueError(f"{name} must be {' or '.join(StockStatus)}") from None
+
+
+def _whole_number(name: str, text: str, minimum: int, maximum: int) -> int:
+    if not re.fullmatch("[0-9]{1,18}", text) or not minimum <= int(text) <= maximum:
+        raise InvalidValueError(f"{name} must be an integer from {minimum} to {maximum}")
+    return int(text)
+
+
+def _update(item: object) -> StockUpdate:
+    if not isinstance(item, dict):
+        raise InvalidValueError("must be a JSON object")
+    _checked_members(item, ("operation", "quantity"), ("productId", "sku"))
+    for name in ("productId", "sku"):
+        if name in item and not isinstance(item[name], str):
+            raise InvalidValueError(f"{name} must be a string")
+    if item["operation"] not in list(Operation):
+        raise InvalidValueError(f"operation must be {' or '.join(Operation)}")
+    return StockUpdate(
+        product_id=item.get("productId"),
+        sku=item.get("sku"),
+        operation=Operation(item["operation"]),
+        quantity=item["quantity"],
+    )
+
+
+def _checked_members(
+    members: dict[str, Any], required: Collection[str], optional: Collection[str]
+) -> dict[str, Any]:
+    for name, value in members.items():
         if name not in required and name not in optional:
             raise InvalidValueError(f"unknown field {_quoted(name)}")
         if value is _REPEATED:
             raise InvalidValueError(f"{name} must be given only once")
     for name in required:
-        if name not in body:
+        if name not in members:
             raise InvalidValueError(f"{name} is required")
-    return body
+    return members
 
 
 def _quoted(name: str) -> str:

@@ -1,11 +1,21 @@
 """The routes of products and their stock."""
 
-from flask import Blueprint, current_app, url_for
+from typing import Any
+
+from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
-from inventory.api.parsing import read_object
-from inventory.api.representations import product_json, status_json, stock_json
-from inventory.service import InventoryService
+from inventory.api.parsing import (
+    limit,
+    read_object,
+    read_updates,
+    stock_status,
+    takes_query,
+    text,
+    version,
+)
+from inventory.api.representations import movement_json, product_json, status_json, stock_json
+from inventory.api.services import current_service
 
 products = Blueprint("products", __name__, url_prefix="/products")
 
@@ -14,7 +24,7 @@ products = Blueprint("products", __name__, url_prefix="/products")
 def create_product() -> ResponseReturnValue:
     """Create a product."""
     body = read_object(required=("name", "sku"), optional=("stock", "reorderLevel"))
-    product = _service().create_product(
+    product = current_service().create_product(
         body["name"], body["sku"], body.get("stock", 0), body.get("reorderLevel", 0)
     )
     location = url_for("products.get_product", product_id=product.id)
@@ -25,28 +35,61 @@ def create_product() -> ResponseReturnValue:
 def add_stock(product_id: str) -> ResponseReturnValue:
     """Add units to a product's stock."""
     body = read_object(required=("quantity",))
-    return stock_json(_service().add_stock(product_id, body["quantity"]))
+    return stock_json(current_service().add_stock(product_id, body["quantity"]))
 
 
 @products.put("/<product_id>/reduce")
 def reduce_stock(product_id: str) -> ResponseReturnValue:
     """Take units from a product's stock, or none where there are not enough."""
     body = read_object(required=("quantity",))
-    return stock_json(_service().reduce_stock(product_id, body["quantity"]))
+    return stock_json(current_service().reduce_stock(product_id, body["quantity"]))
 
 
 @products.get("/<product_id>")
 def get_product(product_id: str) -> ResponseReturnValue:
     """Show a product."""
-    return product_json(_service().get_product(product_id))
+    return product_json(current_service().get_product(product_id))
 
 
 @products.get("/<product_id>/status")
 def get_status(product_id: str) -> ResponseReturnValue:
     """Show whether a product needs to be reordered."""
-    return status_json(_service().get_product(product_id))
+    return status_json(current_service().get_product(product_id))
 
 
-def _service() -> InventoryService:
-    service: InventoryService = current_app.extensions["inventory"]
-    return service
+@products.get("")
+@takes_query(status=stock_status, sku=text, limit=limit, cursor=text)
+def list_products(**query: Any) -> ResponseReturnValue:
+    """Show a page of the catalogue, in order of creation."""
+    page, cursor = current_service().list_products(**query)
+    return {"products": [product_json(product) for product in page], "next": cursor}
+
+
+@products.post("/bulk-update")
+def bulk_update() -> ResponseReturnValue:
+    """Change the stock of several products, or of none."""
+    updates = read_updates()
+    changed = current_service().update_stock(updates)
+    results = [{"productId": product.id, "newStock": product.stock} for product in changed]
+    return {"success": True, "results": results}
+
+
+@products.delete("/<product_id>")
+def delete_product(product_id: str) -> ResponseReturnValue:
+    """Take a product out of the catalogue."""
+    current_service().delete_product(product_id)
+    return "", 204
+
+
+@products.post("/<product_id>/restore")
+def restore_product(product_id: str) -> ResponseReturnValue:
+    """Bring a deleted product back as it was."""
+    return product_json(current_service().restore_product(product_id))
+
+
+@products.get("/<product_id>/movements")
+@takes_query(after=version, limit=limit)
+def list_movements(product_id: str, **query: int) -> ResponseReturnValue:
+    """Show what has happened to a product, deleted or not."""
+    movements = current_service().list_movements(product_id, **query)
+    return {"movements": [movement_json(movement) for movement in movements]}

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask.json.provider import DefaultJSONProvider
 
-from inventory.models import Product
+from inventory.models import Product, StockMovement
 
 
 class JSONProvider(DefaultJSONProvider):
@@ -40,6 +40,18 @@ def status_json(product: Product) -> dict[str, Any]:
 def stock_json(product: Product) -> dict[str, Any]:
     """Return what a change of stock led to."""
     return {"success": True, "productId": product.id, "newStock": product.stock}
+
+
+def movement_json(movement: StockMovement) -> dict[str, Any]:
+    """Return what one change did."""
+    return {
+        "version": movement.version,
+        "type": movement.type,
+        "change": movement.change,
+        "stock": movement.stock,
+        "at": timestamp(movement.at),
+        "actor": movement.actor,
+    }
 
 
 def timestamp(at: datetime) -> str:

@@ -6,6 +6,8 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from typing import NoReturn
+from urllib.parse import urlsplit
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -25,10 +27,12 @@ class RequestHandler(WSGIRequestHandler):
     def run_wsgi(self) -> None:
         """Hand the request to the app."""
         try:
-            super().run_wsgi()
-        except ValueError:  # from a target such as http://[; what the app raises ends in the app
-            self.path = "*"  # or writing the log line would fail in the same way
+            _ = urlsplit(self.path).port
+        except ValueError:  # a target such as http://[ or http://a:b
+            self.path = "*"  # or writing the log line would fail on it
             self.send_error(400)
+        else:
+            super().run_wsgi()
 
 
 def main() -> None:
@@ -42,10 +46,10 @@ def main() -> None:
 
     gc.set_threshold(*GC_THRESHOLDS)
 
-    # Ctrl-C is Python's own; SIGTERM, which service managers send, ends the same way.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
 
-    app = create_app()
+    app = create_app({"DEBUG": False})
     with listen(args.host, args.port) as sock:
         host, port = sock.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -55,6 +59,13 @@ def main() -> None:
             host, port, app, threaded=True, request_handler=RequestHandler, fd=sock.fileno()
         )
         server.serve_forever()
+
+
+def stop(*_: object) -> NoReturn:
+    """End the server as Ctrl-C does, and let a second signal change nothing about that."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def listen(host: str, port: int) -> socket.socket:

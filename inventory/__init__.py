@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask
 
 from inventory.api.errors import register_error_handlers
+from inventory.api.idempotency import IdempotencyKeys
 from inventory.api.parsing import MAX_BODY, refuse_unknown_parameters
 from inventory.api.products import products
 from inventory.api.reports import reports
@@ -33,6 +34,7 @@ def create_app(
     app.config.from_mapping(config)
 
     app.extensions["inventory"] = InventoryService(InMemoryProductRepository(), clock=clock)
+    app.extensions["idempotency"] = IdempotencyKeys()
 
     app.before_request(refuse_unknown_parameters)
     app.register_blueprint(products)

@@ -33,6 +33,13 @@ class DuplicateSkuError(InventoryError):
         super().__init__(message)
 
 
+class ProductChangedError(InventoryError):
+    """The product is not at a version that the caller expects."""
+
+    def __init__(self, message: str = "Product has changed") -> None:
+        super().__init__(message)
+
+
 @contextmanager
 def refusals_name(item: str) -> Iterator[None]:
     """Put `item` before the message of every refusal raised inside: `updates[3]: …`."""

@@ -1,11 +1,16 @@
 """The use cases of the inventory, one short method each. Start reading here."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from itertools import islice
 
-from inventory.errors import InvalidValueError, ProductNotFoundError, refusals_name
+from inventory.errors import (
+    InvalidValueError,
+    ProductChangedError,
+    ProductNotFoundError,
+    refusals_name,
+)
 from inventory.models import (
     MovementType,
     Product,
@@ -21,7 +26,9 @@ from inventory.repository import InMemoryProductRepository
 class InventoryService:
     """Creates products and moves their stock. Safe to use from any number of threads.
 
-    `actor`, where a method takes it, is the name of the caller for the product's movements.
+    Where a method takes them, `actor` is the name of the caller, for the product's movements, and
+    `expected_versions` makes the change conditional: it is refused unless the product is at one
+    of them. None expects nothing.
 
     Args:
         products: where the products are kept.
@@ -62,42 +69,69 @@ class InventoryService:
         """
         return self._get(product_id)
 
-    def add_stock(self, product_id: str, quantity: int, *, actor: str | None = None) -> Product:
+    def add_stock(
+        self,
+        product_id: str,
+        quantity: int,
+        *,
+        expected_versions: Container[int] | None = None,
+        actor: str | None = None,
+    ) -> Product:
         """Add `quantity` units and return the product as this very change left it.
 
         Raises:
             InvalidValueError: `quantity` is not an integer of at least 1, or the sum is too large.
             ProductNotFoundError: there is no such product, or it is deleted.
+            ProductChangedError: it is at no expected version.
         """
         return self._change(
             product_id,
             MovementType.ADDED,
             lambda product, now: product.added(quantity, now),
+            expected_versions,
             actor,
         )
 
-    def reduce_stock(self, product_id: str, quantity: int, *, actor: str | None = None) -> Product:
+    def reduce_stock(
+        self,
+        product_id: str,
+        quantity: int,
+        *,
+        expected_versions: Container[int] | None = None,
+        actor: str | None = None,
+    ) -> Product:
         """Take `quantity` units away and return the product as this very change left it.
 
         Raises:
             InvalidValueError: `quantity` is not an integer of at least 1.
             InsufficientStockError: there are fewer units than that; nothing is taken.
             ProductNotFoundError: there is no such product, or it is deleted.
+            ProductChangedError: it is at no expected version.
         """
         return self._change(
             product_id,
             MovementType.REDUCED,
             lambda product, now: product.reduced(quantity, now),
+            expected_versions,
             actor,
         )
 
-    def delete_product(self, product_id: str, *, actor: str | None = None) -> Product:
+    def delete_product(
+        self,
+        product_id: str,
+        *,
+        expected_versions: Container[int] | None = None,
+        actor: str | None = None,
+    ) -> Product:
         """Take the product out of the catalogue; its SKU is free again. Its movements stay.
 
         Raises:
             ProductNotFoundError: there is no such product, or it is deleted.
+            ProductChangedError: it is at no expected version.
         """
-        return self._change(product_id, MovementType.DELETED, Product.removed, actor)
+        return self._change(
+            product_id, MovementType.DELETED, Product.removed, expected_versions, actor
+        )
 
     def restore_product(self, product_id: str, *, actor: str | None = None) -> Product:
         """Bring a deleted product back as it was and return it.
@@ -106,7 +140,7 @@ class InventoryService:
             ProductNotFoundError: there is no such product, or it is not deleted.
             DuplicateSkuError: another product has taken its SKU since.
         """
-        return self._change(product_id, MovementType.RESTORED, Product.restored, actor)
+        return self._change(product_id, MovementType.RESTORED, Product.restored, None, actor)
 
     def update_stock(
         self, updates: Sequence[StockUpdate], *, actor: str | None = None
@@ -184,6 +218,7 @@ class InventoryService:
         product_id: str,
         kind: MovementType,
         change: Callable[[Product, datetime], Product],
+        expected_versions: Container[int] | None,
         actor: str | None,
     ) -> Product:
         """Make one change: the one door through which every existing product is changed.
@@ -196,6 +231,8 @@ class InventoryService:
         now = self._clock()
         with self._products.lock(product_id):
             before = self._get(product_id, deleted=kind is MovementType.RESTORED)
+            if expected_versions is not None and before.version not in expected_versions:
+                raise ProductChangedError
             after = change(before, now)
             movement = StockMovement.to(after, kind, actor, stock_before=before.stock)
             self._products.save(after, [movement])

@@ -1,8 +1,10 @@
 """What the tests share: an app, a client, a service, and a clock that they turn by hand."""
 
+import os
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import PIPE
@@ -44,7 +46,7 @@ def service(clock):
 @pytest.fixture
 def app(clock):
     """An app with an empty inventory."""
-    return create_app({"TESTING": True}, clock=clock)
+    return create_app(clock=clock)
 
 
 @pytest.fixture
@@ -60,21 +62,31 @@ def laptop(client):
     return client.post("/products", json=body).json
 
 
-@pytest.fixture(scope="module")
-def server():
-    """The URL of a server started as a user starts it, on a free port."""
-    process = start_server()
-    yield url_of(process)
-    process.terminate()
-    process.communicate(timeout=10)
-
-
-def start_server(*arguments):
-    """Start `run.py` in a process of its own."""
-    command = [sys.executable, "run.py", "--port", "0", *arguments]  # the last --port counts
-    return subprocess.Popen(command, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True)
+@contextmanager
+def running_server(*arguments, **environ):
+    """Run `run.py` in a process of its own, as long as the block lasts."""
+    process = subprocess.Popen(
+        [sys.executable, "run.py", "--port", "0", *arguments],  # the last --port counts
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "", **environ},
+        stdout=PIPE,
+        stderr=PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def url_of(process):
     """Return the URL that the server says it listens on."""
     return re.search(r"http://\S+", process.stdout.readline()).group()
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The URL of a server started as a user starts it, on a free port."""
+    with running_server() as process:
+        yield url_of(process)

@@ -1,33 +1,47 @@
 """Makes races happen: under the GIL a missing lock almost never shows by itself."""
 
+import math
 import threading
-import time
-from collections import deque
+from itertools import count
+from operator import itemgetter
 from pathlib import Path
+from random import Random
 
-from inventory import service
+import inventory
 from inventory.errors import InventoryError
 
 TIME_LIMIT = 20
-"""Seconds after which threads that still run are taken to be deadlocked."""
+"""Seconds that a thread waits for its turn until it is taken to be deadlocked."""
 
-_PACKAGE = Path(service.__file__).parent
-_TRACED = {str(_PACKAGE / name) for name in ("service.py", "repository.py", "models.py")}
+CHANGE_OF_RANK = 0.05
+"""How likely a thread gets another rank at a line."""
+
+_PACKAGE = Path(inventory.__file__).parent
+_TRACED = {
+    str(_PACKAGE / name)
+    for name in ("service.py", "repository.py", "models.py", "api/idempotency.py")
+}
 
 
-def race(*calls, time_limit=TIME_LIMIT):
+def race(*calls, seed=None, switch=None, time_limit=TIME_LIMIT):
     """Run the calls at once, a thread each; return what each returned or was refused with.
 
-    The threads take turns, a line of the service, repository or models at a time, so that
-    between any look at a value and the change that relies on it every other thread gets a line.
+    The threads take turns, a line of the traced files at a time. Without a seed each waits for
+    all the others, so that all reach a line before any reaches the next. With one, each has a
+    rank, the highest that can go on does so, and now and then a thread gets another rank: so
+    that one stands still at some line while others pass by. The same seed gives the same ranks.
+    With `switch`, the first stands still after so many lines, until the others are done or need
+    what it holds.
     """
-    turns = _Turns()
+    turns = _Turns(seed, switch, time_limit)
     results = [None] * len(calls)
     defects = []
 
     def run(index, call, turn):
-        turns.wait(turn)
         try:
+            turns.wait(turn)
+            if index == 0:
+                turns.first = threading.get_ident()
             results[index] = call()
         except InventoryError as refusal:
             results[index] = refusal
@@ -36,10 +50,11 @@ def race(*calls, time_limit=TIME_LIMIT):
         finally:
             turns.pass_on()
 
-    def trace(frame, _event, _argument):
+    def trace(frame, event, _argument):
         if frame.f_code.co_filename not in _TRACED:
             return None
-        turns.give_way()
+        if event == "line":
+            turns.give_way()
         return trace
 
     before = threading.gettrace()
@@ -54,45 +69,98 @@ def race(*calls, time_limit=TIME_LIMIT):
     finally:
         threading.settrace(before)
     turns.pass_on()
-    deadline = time.monotonic() + time_limit
     for thread in threads:
-        thread.join(max(0, deadline - time.monotonic()))
+        thread.join(time_limit)
     assert not any(thread.is_alive() for thread in threads), "deadlock"
     assert not defects, defects
     return results
 
 
-class _Turns:
-    """One thread at a time has the turn, and the one that has waited longest gets it next.
-
-    Whoever has the turn may have to wait for a lock that another thread holds. Nobody passes the
-    turn on then, so that a thread that has waited for `STALL` seconds goes on without it.
-    """
-
-    STALL = 0.02
+class PatientLock:
+    """A lock whose waiters leave the turn to others in a race, until it is released."""
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._waiting = deque()
+        self._waiting = []
 
-    def queue(self):
-        turn = threading.Event()
-        with self._lock:
-            self._waiting.append(turn)
+    def __enter__(self):
+        while not self._lock.acquire(blocking=False):
+            _Turns.present.give_way(self._waiting)
+
+    def __exit__(self, *_):
+        self._lock.release()
+        if self._waiting:
+            _Turns.present.take_back(self._waiting)
+
+
+class PatientEvent:
+    """An event whose waiters leave the turn to others in a race, until it is set."""
+
+    def __init__(self):
+        self._set = False
+        self._waiting = []
+
+    def wait(self):
+        while not self._set:
+            _Turns.present.give_way(self._waiting)
+
+    def set(self):
+        self._set = True
+        if self._waiting:
+            _Turns.present.take_back(self._waiting)
+
+
+class _Turns:
+    """One thread at a time has the turn; the others wait for theirs, each at a lock of its own."""
+
+    present = None
+
+    def __init__(self, seed, switch, time_limit):
+        self._random = None if seed is None else Random(seed)
+        self._switch = switch
+        self.first = None
+        self._ranks = {}
+        self._places = count()
+        self._time_limit = time_limit
+        self._waiting = []
+        self._guard = threading.Lock()
+        _Turns.present = self
+
+    def queue(self, waiting=None):
+        turn = threading.Lock()
+        turn.acquire()
+        with self._guard:
+            (self._waiting if waiting is None else waiting).append((self._rank(), turn))
         return turn
 
+    def _rank(self):
+        if self._switch is not None and self.first == threading.get_ident():
+            self._switch -= 1
+            return -1 if self._switch > 0 else math.inf
+        if self._random is None:
+            return next(self._places)
+        thread = threading.get_ident()
+        if thread not in self._ranks or self._random.random() < CHANGE_OF_RANK:
+            self._ranks[thread] = self._random.random()
+        return self._ranks[thread]
+
     def wait(self, turn):
-        if not turn.wait(self.STALL):
-            with self._lock:
-                if turn in self._waiting:
-                    self._waiting.remove(turn)
+        if not turn.acquire(timeout=self._time_limit):
+            raise TimeoutError
 
     def pass_on(self):
-        with self._lock:
+        with self._guard:
             if self._waiting:
-                self._waiting.popleft().set()
+                first = min(self._waiting, key=itemgetter(0))
+                self._waiting.remove(first)
+                first[1].release()
 
-    def give_way(self):
-        turn = self.queue()
+    def give_way(self, waiting=None):
+        turn = self.queue(waiting)
         self.pass_on()
         self.wait(turn)
+
+    def take_back(self, waiting):
+        with self._guard:
+            self._waiting += waiting
+            waiting.clear()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from inventory.errors import InsufficientStockError, InvalidValueError
-from inventory.models import MAX_QUANTITY, Product, StockStatus
+from inventory.models import MAX_QUANTITY, Product, StockStatus, utc_now
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=1)
@@ -92,7 +92,8 @@ def test_text_is_stored_stripped():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  \n", "a\nb", "a\x00b", "a\x7fb", "a\x85b", "\ud800", 5, None]
+    "text",
+    ["", "  \n", "a\nb", "a\x00b", "a\x7fb", "a\x1fb", "a\x85b", "\ud800", "a\udfff", 5, None],
 )
 def test_text_without_content_or_with_control_characters_is_refused(text):
     """A name and a SKU are strings that can be shown on one line."""
@@ -117,3 +118,8 @@ def test_a_product_cannot_be_changed_in_place():
     """A product that somebody holds stays as it is."""
     with pytest.raises(FrozenInstanceError):
         product().stock = -1
+
+
+def test_the_real_clock_is_in_utc():
+    """The time does not depend on where the server stands."""
+    assert utc_now().utcoffset() == timedelta(0)

@@ -5,37 +5,35 @@ import signal
 import socket
 import subprocess
 import sys
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from conftest import ROOT, start_server, url_of
+from conftest import ROOT, running_server, url_of
 
 
 def test_the_server_says_where_it_listens_and_what_to_try():
     """The first line has the URL, and the second a curl command that works as it stands."""
-    process = start_server()
-    try:
+    with running_server() as process:
         url = url_of(process)
         suggestion = process.stdout.readline()
         answer = subprocess.run(
             ["bash", "-c", suggestion], capture_output=True, text=True, timeout=10, check=True
         )
-    finally:
-        process.kill()
-        process.communicate()
 
+    assert url.startswith("http://127.0.0.1:")
     assert f"{url}/products" in suggestion
     assert json.loads(answer.stdout)["sku"] == "LTP-123"
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_server_quietly(signal_number):
-    """Ctrl-C and SIGTERM end the process with success and not a word on stderr."""
-    process = start_server()
-    url_of(process)
-
-    process.send_signal(signal_number)
-    _, errors = process.communicate(timeout=10)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_server_quietly(number):
+    """Ctrl-C and SIGTERM, even twice, end the process with success and no word on stderr."""
+    with running_server() as process:
+        url_of(process)
+        process.send_signal(number)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=10)
 
     assert (process.returncode, errors) == (0, "")
 
@@ -50,10 +48,10 @@ def test_a_signal_ends_the_server_quietly(signal_number):
 )
 def test_an_address_that_cannot_be_had_is_one_clear_line(arguments, reason):
     """An impossible address ends the start with one line and a non-zero exit."""
-    process = start_server(*arguments)
-    _, errors = process.communicate(timeout=10)
+    with running_server(*arguments) as process:
+        _, errors = process.communicate(timeout=10)
 
-    assert process.returncode != 0
+    assert process.returncode == 1
     assert reason in errors
     assert errors.count("\n") == 1
 
@@ -61,17 +59,52 @@ def test_an_address_that_cannot_be_had_is_one_clear_line(arguments, reason):
 def test_a_port_in_use_is_one_clear_line():
     """A port that is taken ends the start with one line and a non-zero exit."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        process = start_server("--port", str(listener.getsockname()[1]))
-        _, errors = process.communicate(timeout=10)
+        port = str(listener.getsockname()[1])
+        with running_server("--port", port) as process:
+            _, errors = process.communicate(timeout=10)
 
-    assert process.returncode != 0
+    assert process.returncode == 1
     assert "Address already in use" in errors
     assert errors.count("\n") == 1
+
+
+def test_debug_mode_is_off():
+    """Not even Flask's own variable switches debug mode on, in which JSON is indented."""
+    with running_server(FLASK_DEBUG="1") as process:
+        with pytest.raises(HTTPError) as refusal:
+            urlopen(f"{url_of(process)}/nothing", timeout=10)
+        answer = refusal.value.read()
+
+    assert answer == b'{"error":true,"message":"No such path"}\n'
+
+
+def test_what_cannot_be_answered_is_not_done(server):
+    """A reduction whose request line is malformed is refused before it changes anything."""
+    body = json.dumps({"name": "Laptop", "sku": "MALFORMED", "stock": 20}).encode()
+    with urlopen(Request(f"{server}/products", body), timeout=10) as response:
+        path = response.headers["Location"]
+    reduce = b'PUT http://a:b%s/reduce HTTP/1.1\r\nContent-Length: 13\r\n\r\n{"quantity":3}'
+
+    answer = exchange(server, reduce % path.encode())
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    with urlopen(server + path, timeout=10) as response:
+        assert json.load(response)["stock"] == 20
+
+
+def exchange(server, request_bytes):
+    """Send bytes to the server and return all that comes back."""
+    host, port = server.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(request_bytes)
+        connection.shutdown(socket.SHUT_WR)
+        return connection.makefile("rb").read()
 
 
 @pytest.mark.parametrize(
     ("request_bytes", "status"),
     [
+        (b"GET http://a:99999 HTTP/1.1\r\n\r\n", 400),
         (b"GARBAGE\r\n\r\n", None),
         (b"GET http://[ HTTP/1.1\r\n\r\n", 400),
         (b"GET /%s HTTP/1.1\r\n\r\n" % (b"a" * 70_000), 414),
@@ -83,11 +116,7 @@ def test_a_port_in_use_is_one_clear_line():
 )
 def test_malformed_http_is_refused_in_json(server, request_bytes, status):
     """A request that never reaches the app is refused in the same shape as any other."""
-    host, port = server.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall(request_bytes)
-        connection.shutdown(socket.SHUT_WR)
-        answer = connection.makefile("rb").read()
+    answer = exchange(server, request_bytes)
 
     head, _, body = answer.rpartition(b"\r\n\r\n")
     if status:

@@ -62,7 +62,13 @@ def test_a_refused_reduction_alters_nothing(service):
 
 @pytest.mark.parametrize(
     ("taken", "wanted"),
-    [("ltp-123", "LTP-123"), ("STRASSE", "straße"), ("caf\u00e9", "CAFE\u0301"), ("a", " a ")],
+    [
+        ("ltp-123", "LTP-123"),
+        ("STRASSE", "straße"),
+        ("caf\u00e9", "CAFE\u0301"),
+        ("\u1fb4", "\u03b1\u0345\u0301"),
+        ("a", " a "),
+    ],
 )
 def test_a_sku_is_unique_whatever_its_letter_case(service, taken, wanted):
     """SKUs that match by canonical caseless matching are the same SKU."""
@@ -70,6 +76,13 @@ def test_a_sku_is_unique_whatever_its_letter_case(service, taken, wanted):
 
     with pytest.raises(DuplicateSkuError):
         service.create_product("Second", wanted)
+
+
+def test_skus_that_merely_look_alike_are_different(service):
+    """A superscript two is no two: matching is canonical, and not by compatibility."""
+    service.create_product("First", "2")
+
+    assert service.create_product("Second", "\u00b2").sku == "\u00b2"
 
 
 def test_a_refused_product_leaves_its_sku_free(service):

@@ -9,24 +9,26 @@ from werkzeug.exceptions import HTTPException
 
 from inventory.errors import (
     DuplicateSkuError,
-    InsufficientStockError,
-    InvalidValueError,
     InventoryError,
+    ProductChangedError,
     ProductNotFoundError,
 )
 
-_STATUS: dict[type[InventoryError], int] = {
-    InvalidValueError: 400,
-    InsufficientStockError: 400,
+_STATUS: dict[type[InventoryError], int] = {  # 400 where none is named
     ProductNotFoundError: 404,
     DuplicateSkuError: 409,
+    ProductChangedError: 412,
 }
 
 
+_DEFECT = "Internal server error"
+
 _HTTP_MESSAGES = {
+    400: "The request is not well-formed HTTP",
     404: "No such path",
     405: "Method not allowed for this path",
     413: "body must be at most 1 MiB",
+    500: _DEFECT,
 }
 
 
@@ -38,7 +40,7 @@ def register_error_handlers(app: Flask) -> None:
 
 
 def _refusal(error: InventoryError) -> ResponseReturnValue:
-    return _body(str(error)), _STATUS[type(error)]
+    return _body(str(error)), _STATUS.get(type(error), 400)
 
 
 def _http_refusal(error: HTTPException) -> ResponseReturnValue:
@@ -51,7 +53,7 @@ def _http_refusal(error: HTTPException) -> ResponseReturnValue:
 
 def _defect(_: Exception) -> ResponseReturnValue:
     current_app.log_exception(sys.exc_info())
-    return _body("Internal server error"), 500
+    return _body(_DEFECT), 500
 
 
 def _body(message: str | None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Container
 from functools import wraps
 from typing import Any
 
@@ -65,6 +65,16 @@ def read_updates() -> list[StockUpdate]:
     return updates
 
 
+def expected_versions() -> Container[int] | None:
+    """Return the versions that `If-Match` names, or None where it is absent or `*`.
+
+    Tags are compared as strong ones (RFC 9110, 13.1.1), so a weak one names no version.
+    """
+    if "If-Match" not in request.headers or request.if_match.star_tag:
+        return None
+    return {int(tag) for tag in request.if_match.as_set() if re.fullmatch("[1-9][0-9]{0,17}", tag)}
+
+
 def takes_query(**parsers: Callable[[str, str], Any]) -> Callable[[View], View]:
     """Let a view take query parameters: each is parsed, given its name and text, and passed on.
 
@@ -92,7 +102,11 @@ def refuse_unknown_parameters() -> None:
     if not request.query_string or request.endpoint is None:
         return
     view = current_app.view_functions[request.endpoint]
-    for name, texts in request.args.lists():
+    try:
+        parameters = request.args.lists()
+    except UnicodeDecodeError:
+        raise InvalidValueError("query must be percent-encoded UTF-8") from None
+    for name, texts in parameters:
         if name not in getattr(view, "query_parameters", ()):
             raise InvalidValueError(f"unknown query parameter {_quoted(name)}")
         if len(texts) > 1:
@@ -160,7 +174,7 @@ def _checked_members(
 
 
 def _quoted(name: str) -> str:
-    return f"{name!r:.80}"
+    return repr(name[:60])
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from flask import Blueprint, url_for
+from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
+from inventory.api.idempotency import idempotent
 from inventory.api.parsing import (
+    expected_versions,
     limit,
     read_object,
     read_updates,
@@ -14,13 +16,20 @@ from inventory.api.parsing import (
     text,
     version,
 )
-from inventory.api.representations import movement_json, product_json, status_json, stock_json
+from inventory.api.representations import (
+    etag,
+    movement_json,
+    product_json,
+    status_json,
+    stock_json,
+)
 from inventory.api.services import current_service
 
 products = Blueprint("products", __name__, url_prefix="/products")
 
 
 @products.post("")
+@idempotent
 def create_product() -> ResponseReturnValue:
     """Create a product."""
     body = read_object(required=("name", "sku"), optional=("stock", "reorderLevel"))
@@ -28,27 +37,38 @@ def create_product() -> ResponseReturnValue:
         body["name"], body["sku"], body.get("stock", 0), body.get("reorderLevel", 0)
     )
     location = url_for("products.get_product", product_id=product.id)
-    return product_json(product), 201, {"Location": location}
+    return product_json(product), 201, {"Location": location, **etag(product)}
 
 
 @products.put("/<product_id>/add")
+@idempotent
 def add_stock(product_id: str) -> ResponseReturnValue:
     """Add units to a product's stock."""
     body = read_object(required=("quantity",))
-    return stock_json(current_service().add_stock(product_id, body["quantity"]))
+    product = current_service().add_stock(
+        product_id, body["quantity"], expected_versions=expected_versions()
+    )
+    return stock_json(product), etag(product)
 
 
 @products.put("/<product_id>/reduce")
+@idempotent
 def reduce_stock(product_id: str) -> ResponseReturnValue:
     """Take units from a product's stock, or none where there are not enough."""
     body = read_object(required=("quantity",))
-    return stock_json(current_service().reduce_stock(product_id, body["quantity"]))
+    product = current_service().reduce_stock(
+        product_id, body["quantity"], expected_versions=expected_versions()
+    )
+    return stock_json(product), etag(product)
 
 
 @products.get("/<product_id>")
 def get_product(product_id: str) -> ResponseReturnValue:
     """Show a product."""
-    return product_json(current_service().get_product(product_id))
+    product = current_service().get_product(product_id)
+    if request.if_none_match.contains_weak(str(product.version)):
+        return "", 304, etag(product)
+    return product_json(product), etag(product)
 
 
 @products.get("/<product_id>/status")
@@ -66,6 +86,7 @@ def list_products(**query: Any) -> ResponseReturnValue:
 
 
 @products.post("/bulk-update")
+@idempotent
 def bulk_update() -> ResponseReturnValue:
     """Change the stock of several products, or of none."""
     updates = read_updates()
@@ -77,14 +98,16 @@ def bulk_update() -> ResponseReturnValue:
 @products.delete("/<product_id>")
 def delete_product(product_id: str) -> ResponseReturnValue:
     """Take a product out of the catalogue."""
-    current_service().delete_product(product_id)
+    current_service().delete_product(product_id, expected_versions=expected_versions())
     return "", 204
 
 
 @products.post("/<product_id>/restore")
+@idempotent
 def restore_product(product_id: str) -> ResponseReturnValue:
     """Bring a deleted product back as it was."""
-    return product_json(current_service().restore_product(product_id))
+    product = current_service().restore_product(product_id)
+    return product_json(product), etag(product)
 
 
 @products.get("/<product_id>/movements")

@@ -54,6 +54,11 @@ def movement_json(movement: StockMovement) -> dict[str, Any]:
     }
 
 
+def etag(product: Product) -> dict[str, str]:
+    """Return the header that names the product's version, a strong entity tag (RFC 9110, 8.8.3)."""
+    return {"ETag": f'"{product.version}"'}
+
+
 def timestamp(at: datetime) -> str:
     """Return a UTC time in ISO 8601 with six fraction digits and `Z`."""
     return at.isoformat(timespec="microseconds")[:-6] + "Z"  # for +00:00

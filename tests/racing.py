@@ -53,7 +53,7 @@ def race(*calls, seed=None, switch=None, time_limit=TIME_LIMIT):
     def trace(frame, event, _argument):
         if frame.f_code.co_filename not in _TRACED:
             return None
-        if event == "line":
+        if event != "call":
             turns.give_way()
         return trace
 

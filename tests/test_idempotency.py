@@ -1,0 +1,225 @@
+"""Safe retries: a request that comes again with its key is answered, and not repeated."""
+
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import pytest
+from racing import PatientEvent, PatientLock, race
+
+from inventory import create_app
+from inventory.api.idempotency import IdempotencyKeys
+
+KEY = {"Idempotency-Key": "key-1"}
+
+
+def stock(client, product):
+    """The present stock of a product."""
+    return client.get(f"/products/{product['id']}").json["stock"]
+
+
+def test_a_repeated_reduction_is_done_once(client, laptop):
+    """A retry gets the first answer, marked as replayed, and takes nothing."""
+    url = f"/products/{laptop['id']}/reduce"
+
+    first = client.put(url, json={"quantity": 5}, headers=KEY)
+    client.put(url, json={"quantity": 1})
+    retry = client.put(url, json={"quantity": 5}, headers=KEY)
+
+    assert (retry.status_code, retry.data) == (first.status_code, first.data)
+    assert retry.headers["ETag"] == first.headers["ETag"] == '"2"'
+    assert retry.headers["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first.headers
+    assert stock(client, laptop) == 14
+
+
+def test_a_repeated_creation_is_done_once(client):
+    """A retry of a creation gets the product with its location, and no 409."""
+    body = {"name": "Laptop", "sku": "LTP-123"}
+
+    first = client.post("/products", json=body, headers=KEY)
+    retry = client.post("/products", json=body, headers=KEY)
+
+    assert (retry.status_code, retry.data) == (201, first.data)
+    assert retry.headers["Location"] == first.headers["Location"]
+    assert retry.headers["Content-Type"] == "application/json"
+    assert len(client.get("/products").json["products"]) == 1
+
+
+def test_every_post_and_put_takes_a_key(client, laptop):
+    """Adding, batches and restoring are repeated as safely as creating and reducing."""
+    url = f"/products/{laptop['id']}"
+    batch = {"updates": [{"sku": "LTP-123", "operation": "add", "quantity": 3}]}
+
+    for number in range(2):
+        added = client.put(f"{url}/add", json={"quantity": 1}, headers={"Idempotency-Key": "a"})
+        many = client.post("/products/bulk-update", json=batch, headers={"Idempotency-Key": "b"})
+        if number == 0:
+            client.delete(url)
+        restored = client.post(f"{url}/restore", headers={"Idempotency-Key": "c"})
+
+    assert added.json["newStock"] == 21
+    assert many.json["results"][0]["newStock"] == 24
+    assert restored.status_code == 200
+    for response in (added, many, restored):
+        assert response.headers["Idempotency-Replayed"] == "true"
+    assert stock(client, laptop) == 24
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/products/{id}/reduce", b'{"quantity": 2}'),
+        ("PUT", "/products/{id}/reduce", b'{"quantity":1}'),
+        ("PUT", "/products/{id}/add", b'{"quantity": 1}'),
+        ("POST", "/products/{id}/restore", b'{"quantity": 1}'),
+    ],
+)
+def test_a_key_is_for_one_request(client, laptop, method, path, body):
+    """A key that comes back with another body, path or method is refused."""
+    client.put(f"/products/{laptop['id']}/reduce", data=b'{"quantity": 1}', headers=KEY)
+
+    response = client.open(path.format(id=laptop["id"]), method=method, data=body, headers=KEY)
+
+    message = "Idempotency-Key was used with another request"
+    assert (response.status_code, response.json) == (422, {"error": True, "message": message})
+    assert stock(client, laptop) == 19
+
+
+def test_a_refusal_is_not_remembered(client, laptop):
+    """A retry of a refused request is judged afresh, and may be another request."""
+    url = f"/products/{laptop['id']}"
+
+    assert client.put(f"{url}/reduce", json={"quantity": 21}, headers=KEY).status_code == 400
+    client.put(f"{url}/add", json={"quantity": 1})
+    retry = client.put(f"{url}/reduce", json={"quantity": 21}, headers=KEY)
+
+    assert retry.json["newStock"] == 0
+    assert "Idempotency-Replayed" not in retry.headers
+
+
+def test_a_defect_releases_the_key(app, client, laptop, monkeypatch):
+    """After a defect of ours the same request can be made again under its key."""
+    url = f"/products/{laptop['id']}/reduce"
+    with monkeypatch.context() as broken:
+        broken.setattr(app.extensions["inventory"], "reduce_stock", None)
+        assert client.put(url, json={"quantity": 5}, headers=KEY).status_code == 500
+
+    assert client.put(url, json={"quantity": 5}, headers=KEY).json["newStock"] == 15
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "k" * 256, "\x7f", "clé"])
+def test_a_malformed_key_is_refused(client, laptop, key):
+    """A key is 1 to 255 visible ASCII characters."""
+    response = client.put(
+        f"/products/{laptop['id']}/add",
+        json={"quantity": 1},
+        environ_overrides={"HTTP_IDEMPOTENCY_KEY": key},
+    )
+
+    assert response.status_code == 400
+    message = "Idempotency-Key must be 1 to 255 visible ASCII characters"
+    assert response.json["message"] == message
+    assert stock(client, laptop) == 20
+
+
+def test_the_longest_key_is_taken(client, laptop):
+    """255 characters are not too many."""
+    headers = {"Idempotency-Key": "k" * 255}
+    url = f"/products/{laptop['id']}/add"
+
+    assert client.put(url, json={"quantity": 1}, headers=headers).status_code == 200
+
+
+def test_the_latest_keys_are_kept(app, client, laptop):
+    """Past the limit the least recently used key goes first, and one that was replayed stays."""
+    app.extensions["idempotency"] = IdempotencyKeys(capacity=10)
+    url = f"/products/{laptop['id']}/add"
+
+    def add(key):
+        return client.put(url, json={"quantity": 1}, headers={"Idempotency-Key": str(key)})
+
+    for key in range(1009):
+        add(key)
+        add(0)
+
+    assert "Idempotency-Replayed" in add(0).headers
+    assert all("Idempotency-Replayed" in add(key).headers for key in range(1000, 1009))
+    assert "Idempotency-Replayed" not in add(999).headers
+
+
+def test_ten_thousand_keys_are_kept():
+    """An app remembers the latest 10,000 keys."""
+    app = create_app()
+    keys = app.extensions["idempotency"]
+
+    with app.test_request_context():
+        for key in range(10_001):
+            keys.answer(str(key), lambda: app.make_response(""))
+        first_is_new, last_is_new = (
+            "Idempotency-Replayed" not in keys.answer(key, lambda: app.make_response("")).headers
+            for key in ("0", "10000")
+        )
+
+    assert (first_is_new, last_is_new) == (True, False)
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Locks and events whose waiters let the others take their turns."""
+    patience = SimpleNamespace(Lock=PatientLock, Event=PatientEvent)
+    monkeypatch.setattr("inventory.repository.threading", patience)
+    monkeypatch.setattr("inventory.api.idempotency.threading", patience)
+
+
+def sixteen_twins_reduce(app, seed):
+    """Sixteen requests under one key, and what is left of a stock of 20 after them."""
+    client = app.test_client()
+    ticket = client.post("/products", json={"name": "Ticket", "sku": "T", "stock": 20}).json
+    url = f"/products/{ticket['id']}/reduce"
+
+    def reduce():
+        return app.test_client().put(url, json={"quantity": 1}, headers=KEY)
+
+    return race(*[reduce] * 16, seed=seed), stock(client, ticket)
+
+
+@pytest.mark.parametrize("seed", [None, *range(6)])
+def test_twins_change_stock_once(patient, seed):
+    """Of sixteen twins at once one takes a unit, and all get the same answer."""
+    responses, left = sixteen_twins_reduce(create_app(), seed)
+
+    assert left == 19
+    assert {(response.status_code, response.data) for response in responses} == {
+        (200, responses[0].data)
+    }
+    assert sum("Idempotency-Replayed" in response.headers for response in responses) == 15
+
+
+def test_twins_are_only_safe_because_of_the_lock(patient):
+    """Without the lock around the keys, twins take more than one unit."""
+    app = create_app()
+    app.extensions["idempotency"]._lock = nullcontext()  # noqa: SLF001
+
+    _, left = sixteen_twins_reduce(app, None)
+
+    assert left < 19
+
+
+@pytest.mark.parametrize("seed", [None, *range(6)])
+def test_a_twin_of_a_failure_is_judged_afresh(patient, monkeypatch, seed):
+    """Where the first of many twins fails, the next one does the work, and once."""
+    app = create_app()
+    service = app.extensions["inventory"]
+    reduce_stock, failures = service.reduce_stock, [KeyError(), ValueError()]
+
+    def fail_twice(*arguments, **options):
+        if failures:
+            raise failures.pop()
+        return reduce_stock(*arguments, **options)
+
+    monkeypatch.setattr(service, "reduce_stock", fail_twice)
+    responses, left = sixteen_twins_reduce(app, seed)
+
+    assert left == 19
+    statuses = sorted(response.status_code for response in responses)
+    assert statuses == [200] * 14 + [500] * 2

@@ -1,0 +1,127 @@
+"""Optimistic locking: change or read a product only if it is, or is not, at a version."""
+
+from contextlib import nullcontext
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+from racing import PatientLock, race
+
+from inventory.errors import ProductChangedError
+from inventory.models import Product
+from inventory.repository import InMemoryProductRepository
+from inventory.service import InventoryService
+
+
+def test_each_answer_names_the_version(client):
+    """Creating, reading, changing and restoring a product tell its version as an entity tag."""
+    created = client.post("/products", json={"name": "Laptop", "sku": "LTP-123", "stock": 9})
+    url = f"/products/{created.json['id']}"
+    responses = [
+        created,
+        client.put(f"{url}/add", json={"quantity": 1}),
+        client.put(f"{url}/reduce", json={"quantity": 1}),
+        client.get(url),
+    ]
+    client.delete(url)
+    responses.append(client.post(f"{url}/restore"))
+
+    tags = [response.headers["ETag"] for response in responses]
+    assert tags == ['"1"', '"2"', '"3"', '"3"', '"5"']
+
+
+MATCHING = ['"1"', "*", '"7", "1"', '"7","1",W/"1"']
+OTHERS = [
+    '"2"',
+    'W/"1"',
+    '"01"',
+    '"+1"',
+    '"1 "',
+    '"\u0661"',
+    '"',
+    "",
+    "x",
+    '"2", "x"',
+    '"' + "9" * 5000,
+]
+
+
+@pytest.mark.parametrize("tags", MATCHING)
+@pytest.mark.parametrize("change", ["add", "reduce", "delete"])
+def test_a_change_is_made_to_the_version_that_it_is_for(client, laptop, change, tags):
+    """A change is made where `If-Match` names the present version among others, or any."""
+    assert conditional(client, laptop, change, tags).status_code in (200, 204)
+
+
+@pytest.mark.parametrize("tags", OTHERS)
+@pytest.mark.parametrize("change", ["add", "reduce", "delete"])
+def test_a_change_is_refused_for_another_version(client, laptop, change, tags):
+    """A tag of another version, a weak one and one that is none of ours never match."""
+    response = conditional(client, laptop, change, tags)
+
+    assert response.status_code == 412
+    assert response.json == {"error": True, "message": "Product has changed"}
+    assert client.get(f"/products/{laptop['id']}").json == laptop
+
+
+def conditional(client, product, change, tags):
+    """Make a change with an `If-Match` header."""
+    environ = {"HTTP_IF_MATCH": tags.encode().decode("latin-1")}
+    url = f"/products/{product['id']}"
+    if change == "delete":
+        return client.delete(url, environ_overrides=environ)
+    return client.put(f"{url}/{change}", json={"quantity": 1}, environ_overrides=environ)
+
+
+def test_a_change_of_an_unknown_product_is_not_found(client):
+    """A condition on a product that is not there is no reason to speak of versions."""
+    response = client.delete("/products/unknown", headers={"If-Match": '"1"'})
+
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize("tags", ['"1"', 'W/"1"', "*", '"7", "1"'])
+def test_an_unchanged_product_is_not_sent_again(client, laptop, tags):
+    """A read of the version that the client has is answered with 304, its tag and no body."""
+    response = client.get(f"/products/{laptop['id']}", headers={"If-None-Match": tags})
+
+    assert (response.status_code, response.data) == (304, b"")
+    assert response.headers["ETag"] == '"1"'
+
+
+@pytest.mark.parametrize("tags", ['"2"', '"01"', "", "x"])
+def test_a_changed_product_is_sent(client, laptop, tags):
+    """A read of another version than the client has is answered with the product."""
+    response = client.get(f"/products/{laptop['id']}", headers={"If-None-Match": tags})
+
+    assert (response.status_code, response.json) == (200, laptop)
+
+
+def one_of_32_optimists_wins(service):
+    """Of many who expect the same version, one changes the product and the others are refused."""
+    ticket = service.create_product("Ticket", "TICKET", stock=32)
+
+    results = race(*[partial(service.reduce_stock, ticket.id, 1, expected_versions={1})] * 32)
+
+    assert sum(isinstance(result, Product) for result in results) == 1
+    assert sum(isinstance(result, ProductChangedError) for result in results) == 31
+    assert service.get_product(ticket.id).stock == 31
+
+
+@pytest.fixture
+def patient_locks(monkeypatch):
+    """Locks whose waiters let the others take their turns."""
+    monkeypatch.setattr("inventory.repository.threading", SimpleNamespace(Lock=PatientLock))
+
+
+def test_one_optimist_wins(patient_locks):
+    """The version is judged under the product's lock."""
+    one_of_32_optimists_wins(InventoryService(InMemoryProductRepository()))
+
+
+def test_optimists_rely_on_the_lock(monkeypatch):
+    """With a lock that does nothing, more than one optimist wins."""
+    products = InMemoryProductRepository()
+    monkeypatch.setattr(products, "lock", lambda product_id: nullcontext())
+    with pytest.raises(AssertionError):
+        one_of_32_optimists_wins(InventoryService(products))

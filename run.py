@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from inventory import create_app
+from inventory.errors import SettingError
 
 # Products live long and hold no reference cycles. A full pass of the garbage collector would visit
 # each of them, some 600 ms at a million, to find nothing: the last number makes it never come.
@@ -49,7 +50,10 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
 
-    app = create_app({"DEBUG": False})
+    try:
+        app = create_app({"DEBUG": False})
+    except SettingError as error:
+        sys.exit(f"run.py: {error}")
     with listen(args.host, args.port) as sock:
         host, port = sock.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

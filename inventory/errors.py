@@ -8,6 +8,10 @@ class InventoryError(Exception):
     """Base of all refusals; `str(error)` says what was wrong. A refused call changes nothing."""
 
 
+class SettingError(Exception):
+    """A setting with which the inventory cannot start; the message names it."""
+
+
 class InvalidValueError(InventoryError):
     """A value breaks a rule that holds whatever is in stock; the message names the field."""
 

@@ -21,6 +21,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def timestamp(at: datetime) -> str:
+    """Return a UTC time in ISO 8601 with six fraction digits and `Z`."""
+    return at.isoformat(timespec="microseconds")[:-6] + "Z"  # for +00:00
+
+
 class StockStatus(StrEnum):
     """Whether a product needs to be reordered."""
 

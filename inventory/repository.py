@@ -3,7 +3,7 @@
 import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 
 from inventory.errors import DuplicateSkuError, InvalidValueError, ProductNotFoundError
 from inventory.models import Product, StockMovement
@@ -25,10 +25,10 @@ class _Record:
 
     __slots__ = ("lock", "movements", "position", "product")
 
-    def __init__(self, product: Product, movement: StockMovement, position: int) -> None:
+    def __init__(self, product: Product, movement: StockMovement) -> None:
         self.product = product
         self.movements = [movement]
-        self.position = position
+        self.position = -1
         self.lock = threading.Lock()
 
     def put(self, product: Product, movements: Sequence[StockMovement]) -> None:
@@ -111,17 +111,21 @@ class InMemoryProductRepository:
         """
         return self._record(product_id).lock
 
-    def insert(self, product: Product, movement: StockMovement) -> None:
-        """Store a new product.
+    @contextmanager
+    def insert(self, product: Product, movement: StockMovement) -> Iterator[None]:
+        """Store a new product. It can be read at once, and changed when the context ends.
 
         Raises:
             DuplicateSkuError: a product has this SKU, whatever its letter case.
         """
-        with self._sku_lock:
-            record = _Record(product, movement, len(self._in_order_of_creation))
-            self._claim_sku(record)
-            _part(self._records, product.id)[product.id] = record
-            self._in_order_of_creation.append(record)
+        record = _Record(product, movement)
+        with record.lock:
+            with self._sku_lock:
+                self._claim_sku(record)
+                record.position = len(self._in_order_of_creation)
+                _part(self._records, product.id)[product.id] = record
+                self._in_order_of_creation.append(record)
+            yield
 
     def save(self, product: Product, movements: Sequence[StockMovement]) -> None:
         """Put a changed product in place of the present one, with the movements that led to it.

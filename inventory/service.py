@@ -33,13 +33,21 @@ class InventoryService:
     Args:
         products: where the products are kept.
         clock: returns the present time, aware and in UTC.
+        publish: is told of each movement, with the product as that very change left it, while
+            the product is locked: so it hears of a product's movements in order, and must be
+            quick.
     """
 
     def __init__(
-        self, products: InMemoryProductRepository, *, clock: Callable[[], datetime] = utc_now
+        self,
+        products: InMemoryProductRepository,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        publish: Callable[[StockMovement, Product], object] = lambda *_: None,
     ) -> None:
         self._products = products
         self._clock = clock
+        self._publish = publish
 
     def create_product(
         self,
@@ -58,7 +66,8 @@ class InventoryService:
         """
         product = Product.create(name, sku, stock, reorder_level, self._clock())
         movement = StockMovement.to(product, MovementType.CREATED, actor, stock_before=0)
-        self._products.insert(product, movement)
+        with self._products.insert(product, movement):
+            self._publish(movement, product)
         return product
 
     def get_product(self, product_id: str) -> Product:
@@ -236,6 +245,7 @@ class InventoryService:
             after = change(before, now)
             movement = StockMovement.to(after, kind, actor, stock_before=before.stock)
             self._products.save(after, [movement])
+            self._publish(movement, after)
         return after
 
     def _update_locked(
@@ -244,7 +254,7 @@ class InventoryService:
         """Compute every new value first, and store them only if none was refused."""
         latest: dict[str, Product] = {}
         movements: dict[str, list[StockMovement]] = {}
-        results = []
+        changes = []
         for index, (product_id, update) in enumerate(zip(ids, updates, strict=True)):
             before = latest.get(product_id) or self._products.get(product_id)
             with refusals_name(f"updates[{index}]"):
@@ -252,10 +262,12 @@ class InventoryService:
             movement = StockMovement.to(after, kind, actor, stock_before=before.stock)
             latest[product_id] = after
             movements.setdefault(product_id, []).append(movement)
-            results.append(after)
+            changes.append((movement, after))
         for product_id, product in latest.items():
             self._products.save(product, movements[product_id])
-        return results
+        for movement, product in changes:
+            self._publish(movement, product)
+        return [product for _, product in changes]
 
     def _product_ids(self, updates: Sequence[StockUpdate]) -> list[str]:
         """Return the id of the product that each update is for."""

@@ -10,9 +10,8 @@ from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 
 from inventory.api.parsing import stock_status, takes_query
-from inventory.api.representations import timestamp
 from inventory.api.services import current_service
-from inventory.models import Product
+from inventory.models import Product, timestamp
 
 reports = Blueprint("reports", __name__, url_prefix="/reports")
 

@@ -1,11 +1,10 @@
 """Products and stock as clients see them."""
 
-from datetime import datetime
 from typing import Any
 
 from flask.json.provider import DefaultJSONProvider
 
-from inventory.models import Product, StockMovement
+from inventory.models import Product, StockMovement, timestamp
 
 
 class JSONProvider(DefaultJSONProvider):
@@ -57,8 +56,3 @@ def movement_json(movement: StockMovement) -> dict[str, Any]:
 def etag(product: Product) -> dict[str, str]:
     """Return the header that names the product's version, a strong entity tag (RFC 9110, 8.8.3)."""
     return {"ETag": f'"{product.version}"'}
-
-
-def timestamp(at: datetime) -> str:
-    """Return a UTC time in ISO 8601 with six fraction digits and `Z`."""
-    return at.isoformat(timespec="microseconds")[:-6] + "Z"  # for +00:00

@@ -1,0 +1,281 @@
+"""Subscribers: each movement, in order, on a thread of their own."""
+
+import logging
+import subprocess
+import sys
+import threading
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+from conftest import ROOT
+from racing import PatientLock, race
+
+from inventory import create_app
+from inventory.events import Feed, Subscription
+from inventory.models import MovementType, Operation, StockUpdate
+from inventory.repository import InMemoryProductRepository
+from inventory.service import InventoryService
+
+SECONDS = 10
+"""How long a test waits for what must happen, before it fails."""
+
+
+class Recorder:
+    """A subscriber that remembers what it was called with, and by which thread."""
+
+    def __init__(self, expected):
+        self.calls = []
+        self.threads = set()
+        self._expected = expected
+        self._complete = threading.Event()
+
+    def __call__(self, movement, product):
+        self.calls.append((movement, product))
+        self.threads.add(threading.current_thread())
+        if len(self.calls) == self._expected:
+            self._complete.set()
+
+    def wait(self):
+        assert self._complete.wait(SECONDS)
+        return self.calls
+
+
+def service_of(app):
+    """The service of an app."""
+    return app.extensions["inventory"]
+
+
+def test_a_subscriber_gets_every_movement_with_its_product():
+    """Each change arrives with the product as it left it, the creation first."""
+    recorder = Recorder(expected=7)
+    service = service_of(create_app(subscribers=[recorder]))
+
+    product = service.create_product("Laptop", "LTP-123", stock=20)
+    service.add_stock(product.id, 1)
+    service.reduce_stock(product.id, 2)
+    updates = [StockUpdate(sku="LTP-123", operation=Operation.ADD, quantity=n) for n in (3, 4)]
+    service.update_stock(updates)
+    service.delete_product(product.id)
+    service.restore_product(product.id)
+
+    calls = recorder.wait()
+    assert [movement for movement, _ in calls] == service.list_movements(product.id)
+    for movement, snapshot in calls:
+        assert (snapshot.version, snapshot.stock) == (movement.version, movement.stock)
+        assert snapshot.deleted is (movement.type is MovementType.DELETED)
+
+
+def test_a_subscriber_has_one_thread_of_its_own():
+    """Every call comes from one thread, which is neither the caller's nor another subscriber's."""
+    recorders = [Recorder(expected=5), Recorder(expected=5)]
+    service = service_of(create_app(subscribers=recorders))
+    for number in range(5):
+        service.create_product("Laptop", f"LTP-{number}", stock=1)
+
+    for recorder in recorders:
+        recorder.wait()
+
+    first, second = (recorder.threads for recorder in recorders)
+    assert len(first) == len(second) == 1
+    assert len({threading.current_thread(), *first, *second}) == 3
+
+
+def test_without_subscribers_there_is_no_thread():
+    """An app that nobody subscribes to starts no thread, whatever is done to its stock."""
+    before = set(threading.enumerate())
+    service = service_of(create_app())
+    product = service.create_product("Laptop", "LTP-123", stock=20)
+    service.reduce_stock(product.id, 1)
+
+    assert set(threading.enumerate()) == before
+
+
+def test_a_subscriber_that_raises_is_logged_and_goes_on(caplog):
+    """A failure is logged with its traceback, and the next movement is delivered, to all."""
+    recorder, other = Recorder(expected=2), Recorder(expected=2)
+
+    def fragile(movement, product):
+        recorder(movement, product)
+        raise SystemExit("broken pipe")
+
+    service = service_of(create_app(subscribers=[fragile, other]))
+    product = service.create_product("Laptop", "LTP-123", stock=20)
+    service.add_stock(product.id, 1)
+
+    recorder.wait()
+    other.wait()
+    assert "fragile failed on version 1" in caplog.text
+    assert "broken pipe" in caplog.text
+
+
+@pytest.fixture
+def blocked():
+    """A subscriber that does not return until the test is over."""
+    release = threading.Event()
+    yield lambda *_: release.wait()
+    release.set()
+
+
+def test_a_subscriber_that_blocks_delays_nobody(blocked):
+    """Changes are made, and other subscribers told, while one of them never returns."""
+    recorder = Recorder(expected=100)
+    service = service_of(create_app(subscribers=[blocked, recorder]))
+
+    for number in range(100):
+        service.create_product("Laptop", f"LTP-{number}", stock=1)
+
+    assert len(recorder.wait()) == 100
+
+
+def test_no_lock_is_held_while_a_subscriber_is_called():
+    """A subscriber may change the very product that it is told of."""
+    recorder = Recorder(expected=2)
+
+    def top_up(movement, product):
+        if movement.type is MovementType.REDUCED:
+            service.add_stock(product.id, 10)
+
+    service = service_of(create_app(subscribers=[top_up, recorder]))
+    product = service.create_product("Laptop", "LTP-123", stock=5)
+    added = threading.Event()
+    service_of_added = service.add_stock
+
+    def add_stock(*arguments):
+        service_of_added(*arguments)
+        added.set()
+
+    service.add_stock = add_stock
+    service.reduce_stock(product.id, 1)
+
+    assert added.wait(SECONDS)
+    assert service.get_product(product.id).stock == 14
+
+
+def test_what_does_not_fit_is_lost_and_logged_once(blocked, caplog, monkeypatch):
+    """A full queue loses what comes, and many losses are one line of the log."""
+    timers = []
+
+    def timer(seconds, function):
+        timers.append(function)
+        return SimpleNamespace(start=lambda: None)
+
+    monkeypatch.setattr("inventory.events.threading.Timer", timer)
+    subscription = Subscription(blocked, capacity=3)
+    service = InventoryService(InMemoryProductRepository(), publish=subscription.put)
+    product = service.create_product("Laptop", "LTP-123", stock=1)
+    for _ in range(50):
+        service.add_stock(product.id, 1)
+
+    assert len(timers) == 1
+    timers[0]()
+    assert caplog.text.count("queue full") == 1
+    lost = int(caplog.text.partition("queue full: ")[2].split()[0])
+    assert lost in (47, 48)  # one movement may be with the subscriber already
+    assert len(service.list_movements(product.id)) == 51
+
+
+def test_closing_waits_for_what_is_queued():
+    """What is queued when the process ends is delivered first."""
+    recorder = Recorder(expected=1000)
+    feed = Feed([Subscription(recorder)])
+    service = InventoryService(InMemoryProductRepository(), publish=feed.publish)
+    for number in range(1000):
+        service.create_product("Laptop", f"LTP-{number}", stock=1)
+
+    feed.close(SECONDS)
+
+    assert len(recorder.calls) == 1000
+
+
+def test_closing_counts_what_is_not_delivered(blocked, caplog):
+    """What cannot be delivered in time is one line of the log."""
+    feed = Feed([Subscription(blocked), Subscription(blocked)])
+    service = InventoryService(InMemoryProductRepository(), publish=feed.publish)
+    for number in range(5):
+        service.create_product("Laptop", f"LTP-{number}", stock=1)
+
+    feed.close(0.01)
+
+    assert [record.message for record in caplog.records] == [
+        "10 movements were not delivered before the end"
+    ]
+
+
+@pytest.mark.parametrize("seed", [None, *range(6)])
+def test_each_products_movements_come_in_order(monkeypatch, seed):
+    """Whatever threads do at once, a product's movements are published in version order."""
+    monkeypatch.setattr("inventory.repository.threading", SimpleNamespace(Lock=PatientLock))
+    published = []
+    service = InventoryService(
+        InMemoryProductRepository(), publish=lambda movement, _: published.append(movement)
+    )
+    old = service.create_product("Old", "OLD", stock=9)
+
+    def find_and_add():
+        for product in service.iterate_products(sku="NEW"):
+            service.add_stock(product.id, 1)
+
+    race(
+        partial(service.create_product, "New", "NEW"),
+        *[find_and_add] * 4,
+        *[partial(service.reduce_stock, old.id, 1)] * 4,
+        seed=seed,
+    )
+
+    for product in service.iterate_products():
+        mine = [movement for movement in published if movement.product_id == product.id]
+        assert mine == service.list_movements(product.id)
+
+
+def test_the_creation_is_published_before_anybody_can_change_the_product(monkeypatch):
+    """Wherever the creator is stopped, who finds the new product changes it only after that."""
+    monkeypatch.setattr("inventory.repository.threading", SimpleNamespace(Lock=PatientLock))
+    for line in range(120):
+        published = []
+        service = InventoryService(
+            InMemoryProductRepository(),
+            publish=lambda movement, _, published=published: published.append(movement.type),
+        )
+
+        def find_and_add(service=service):
+            for product in service.iterate_products():
+                service.add_stock(product.id, 1)
+
+        race(partial(service.create_product, "New", "NEW"), find_and_add, switch=line)
+
+        assert published[0] == "CREATED"
+
+
+def test_a_process_ends_with_its_queues_full(tmp_path):
+    """A process whose subscriber hangs ends by itself, and says what was not delivered."""
+    script = """
+import threading
+from inventory import create_app
+app = create_app(subscribers=[lambda movement, product: threading.Event().wait()])
+for number in range(7):
+    app.extensions["inventory"].create_product("Laptop", str(number), stock=1)
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+
+    assert process.stderr == "7 movements were not delivered before the end\n"
+
+
+def test_the_log_is_quiet_where_all_goes_well(caplog):
+    """Delivery leaves nothing in the log at info level and above."""
+    caplog.set_level(logging.INFO)
+    recorder = Recorder(expected=1)
+    feed = Feed([Subscription(recorder)])
+    InventoryService(InMemoryProductRepository(), publish=feed.publish).create_product("L", "L")
+
+    feed.close(SECONDS)
+
+    assert len(recorder.calls) == 1
+    assert caplog.records == []

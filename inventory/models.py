@@ -39,8 +39,25 @@ class MovementType(StrEnum):
     CREATED = "CREATED"
     ADDED = "ADDED"
     REDUCED = "REDUCED"
+    EXPIRED = "EXPIRED"
     DELETED = "DELETED"
     RESTORED = "RESTORED"
+
+
+class Lot(NamedTuple):
+    """Units of a product that expire at the same instant.
+
+    Attributes:
+        expires_at: UTC; from this instant on the units are no stock.
+        quantity: units, at least 1.
+    """
+
+    expires_at: datetime
+    quantity: int
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether the units are no longer stock at `now`."""
+        return self.expires_at <= now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +69,7 @@ class Product:
         name: 1 to 200 characters, stripped of outer white space.
         sku: stock keeping unit, 1 to 64 characters, stripped, in the letter case it was given.
         stock: units on hand, 0 to `MAX_QUANTITY`. An integer: units are counted, not measured.
+        lots: those of the units that have an expiry, soonest first, one lot for each instant.
         reorder_level: the stock at which, and below which, it is time to reorder; same range.
         created_at: UTC.
         updated_at: UTC, later after each change than before it.
@@ -71,19 +89,31 @@ class Product:
     updated_at: datetime
     version: int = 1
     deleted: bool = False
+    lots: tuple[Lot, ...] = ()
 
     def __post_init__(self) -> None:
         _check_integer("stock", self.stock, minimum=0)
         _check_integer("reorderLevel", self.reorder_level, minimum=0)
 
     @classmethod
-    def create(cls, name: str, sku: str, stock: int, reorder_level: int, now: datetime) -> Self:
+    def create(
+        cls,
+        name: str,
+        sku: str,
+        stock: int,
+        reorder_level: int,
+        *,
+        now: datetime,
+        expires_at: datetime | None = None,
+    ) -> Self:
         """Make a new product with an id of its own, created at `now`.
+
+        Its units expire at `expires_at`, or never if that is None.
 
         Raises:
             InvalidValueError: a value breaks the rules listed for its attribute.
         """
-        return cls(
+        product = cls(
             id=str(uuid4()),
             name=_stripped("name", name, longest=200),
             sku=checked_sku(sku),
@@ -92,23 +122,34 @@ class Product:
             created_at=now,
             updated_at=now,
         )
+        if expires_at is None:
+            return product
+        return replace(product, lots=_with_lot((), stock, expires_at, now))
 
     @property
     def status(self) -> StockStatus:
         """`LOW_STOCK` where the stock is at the reorder level or below it, else `IN_STOCK`."""
         return StockStatus.LOW_STOCK if self.stock <= self.reorder_level else StockStatus.IN_STOCK
 
-    def added(self, quantity: int, now: datetime) -> Self:
+    def added(self, quantity: int, now: datetime, expires_at: datetime | None = None) -> Self:
         """Return the product with `quantity` more units, changed at `now`.
 
+        They expire at `expires_at`, or never if that is None.
+
         Raises:
-            InvalidValueError: `quantity` is not an integer of at least 1, or the sum is too large.
+            InvalidValueError: `quantity` is not an integer of at least 1, the sum is too large,
+                or `expires_at` is naive or not after `now`.
         """
         _check_integer("quantity", quantity, minimum=1)
-        return self._changed(now, stock=self.stock + quantity)
+        stock = self.stock + quantity
+        if expires_at is None:
+            return self._changed(now, stock=stock)
+        return self._changed(now, stock=stock, lots=_with_lot(self.lots, quantity, expires_at, now))
 
     def reduced(self, quantity: int, now: datetime) -> Self:
         """Return the product with `quantity` fewer units, changed at `now`.
+
+        Those that expire soonest go first, and those that never do last.
 
         Raises:
             InvalidValueError: `quantity` is not an integer of at least 1.
@@ -117,7 +158,20 @@ class Product:
         _check_integer("quantity", quantity, minimum=1)
         if quantity > self.stock:
             raise InsufficientStockError
-        return self._changed(now, stock=self.stock - quantity)
+        stock = self.stock - quantity
+        if not self.lots:
+            return self._changed(now, stock=stock)
+        return self._changed(now, stock=stock, lots=_without_units(self.lots, quantity))
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether some of the units are no longer stock at `now`."""
+        return bool(self.lots) and self.lots[0].has_expired(now)
+
+    def written_off(self, now: datetime) -> Self:
+        """Return the product without the units that have expired at `now`, and changed then."""
+        lots = tuple(lot for lot in self.lots if not lot.has_expired(now))
+        expired = sum(lot.quantity for lot in self.lots) - sum(lot.quantity for lot in lots)
+        return self._changed(now, stock=self.stock - expired, lots=lots)
 
     def removed(self, now: datetime) -> Self:
         """Return the product out of the catalogue, deleted at `now`."""
@@ -185,22 +239,26 @@ class StockUpdate:
         sku: which product, in any letter case, or None where `product_id` says so.
         operation: whether to add or to reduce.
         quantity: units, at least 1.
+        expires_at: when units that are added expire; None for never.
     """
 
     product_id: str | None = None
     sku: str | None = None
     operation: Operation
     quantity: int
+    expires_at: datetime | None = None
 
     def changed(self, product: Product, now: datetime) -> tuple[MovementType, Product]:
         """Return what the update is, and the product as it is after it at `now`.
 
         Raises:
-            InvalidValueError: `quantity` is not an integer of at least 1, or the sum is too large.
+            InvalidValueError: as `Product.added`, or units that are taken have an expiry.
             InsufficientStockError: there are fewer units than that.
         """
         if self.operation is Operation.ADD:
-            return MovementType.ADDED, product.added(self.quantity, now)
+            return MovementType.ADDED, product.added(self.quantity, now, self.expires_at)
+        if self.expires_at is not None:
+            raise InvalidValueError("expiresAt is for units that are added")
         return MovementType.REDUCED, product.reduced(self.quantity, now)
 
 
@@ -211,6 +269,31 @@ def checked_sku(sku: str) -> str:
         InvalidValueError: it is not a string of 1 to 64 characters that can be shown on a line.
     """
     return _stripped("sku", sku, longest=64)
+
+
+def _with_lot(
+    lots: tuple[Lot, ...], quantity: int, expires_at: datetime, now: datetime
+) -> tuple[Lot, ...]:
+    if expires_at.tzinfo is None:
+        raise InvalidValueError("expiresAt must have an offset from UTC")
+    if expires_at <= now:
+        raise InvalidValueError("expiresAt must be in the future")
+    quantities = {lot.expires_at: lot.quantity for lot in lots}
+    # Equal instants are equal keys, whatever their offsets.
+    quantities[expires_at] = quantities.get(expires_at, 0) + quantity
+    return tuple(
+        sorted(Lot(at.astimezone(UTC), units) for at, units in quantities.items() if units)
+    )
+
+
+def _without_units(lots: tuple[Lot, ...], quantity: int) -> tuple[Lot, ...]:
+    left = []
+    for lot in lots:
+        taken = min(lot.quantity, quantity)
+        quantity -= taken
+        if taken < lot.quantity:
+            left.append(lot._replace(quantity=lot.quantity - taken))
+    return tuple(left)
 
 
 def _check_integer(field: str, value: object, *, minimum: int) -> None:

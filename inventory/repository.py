@@ -3,7 +3,7 @@
 import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from inventory.errors import DuplicateSkuError, InvalidValueError, ProductNotFoundError
 from inventory.models import Product, StockMovement
@@ -38,7 +38,7 @@ class _Record:
 
 
 class InMemoryProductRepository:
-    """Products by id, with a unique index on the SKU of those that are not deleted.
+    """Products by id, with an index on the SKU that is unique among those that are not deleted.
 
     Safe to use from any number of threads. Reads take no lock: a product is frozen, and `save`
     swaps one reference, so that a reader finds the value before a change or the value after it.
@@ -52,7 +52,7 @@ class InMemoryProductRepository:
         self._records: list[dict[str, _Record]] = [{} for _ in range(_PARTS)]
         self._records_by_sku: list[dict[str, _Record]] = [{} for _ in range(_PARTS)]
         self._in_order_of_creation: list[_Record] = []
-        # Guards the SKU index, where look and claim must be one step, and the order of creation.
+        # Guards the SKU index, where look and claim are one step, and the order of creation.
         self._sku_lock = threading.Lock()
 
     def get(self, product_id: str) -> Product:
@@ -70,7 +70,7 @@ class InMemoryProductRepository:
             ProductNotFoundError: no product has this SKU, or one that is deleted.
         """
         product = _look_up(self._records_by_sku, fold_sku(sku)).product
-        if product.deleted:  # since the look-up
+        if product.deleted:  # the index keeps it until another product takes the SKU
             raise ProductNotFoundError
         return product
 
@@ -121,10 +121,11 @@ class InMemoryProductRepository:
         record = _Record(product, movement)
         with record.lock:
             with self._sku_lock:
-                self._claim_sku(record)
+                self._refuse_taken_sku(product)
                 record.position = len(self._in_order_of_creation)
                 _part(self._records, product.id)[product.id] = record
                 self._in_order_of_creation.append(record)
+                self._index_sku(record)
             yield
 
     def save(self, product: Product, movements: Sequence[StockMovement]) -> None:
@@ -136,23 +137,22 @@ class InMemoryProductRepository:
             DuplicateSkuError: the product was deleted, and another has taken its SKU since.
         """
         record = self._record(product.id)
-        if product.deleted == record.product.deleted:
+        if product.deleted or not record.product.deleted:
             record.put(product, movements)
             return
         with self._sku_lock:
-            if product.deleted:
-                sku = fold_sku(product.sku)
-                del _part(self._records_by_sku, sku)[sku]
-            else:
-                self._claim_sku(record)
+            self._refuse_taken_sku(product)
+            self._index_sku(record)
             record.put(product, movements)
 
-    def _claim_sku(self, record: _Record) -> None:
-        sku = fold_sku(record.product.sku)
-        records = _part(self._records_by_sku, sku)
-        if sku in records:
+    def _refuse_taken_sku(self, product: Product) -> None:
+        with suppress(ProductNotFoundError):
+            self.get_by_sku(product.sku)
             raise DuplicateSkuError
-        records[sku] = record
+
+    def _index_sku(self, record: _Record) -> None:
+        sku = fold_sku(record.product.sku)
+        _part(self._records_by_sku, sku)[sku] = record
 
     def _record(self, product_id: str) -> _Record:
         return _look_up(self._records, product_id)

@@ -1,12 +1,14 @@
 """The use cases of the inventory, one short method each. Start reading here."""
 
+from collections import defaultdict
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from itertools import islice
 
 from inventory.errors import (
     InvalidValueError,
+    InventoryError,
     ProductChangedError,
     ProductNotFoundError,
     refusals_name,
@@ -56,47 +58,54 @@ class InventoryService:
         stock: int = 0,
         reorder_level: int = 0,
         *,
+        expires_at: datetime | None = None,
         actor: str | None = None,
     ) -> Product:
-        """Create a product and return it.
+        """Create a product and return it. Its units expire at `expires_at`, if that is given.
 
         Raises:
             InvalidValueError: a value breaks the rules that `Product` lists.
             DuplicateSkuError: the SKU is taken, whatever its letter case.
         """
-        product = Product.create(name, sku, stock, reorder_level, self._clock())
+        product = Product.create(
+            name, sku, stock, reorder_level, now=self._clock(), expires_at=expires_at
+        )
         movement = StockMovement.to(product, MovementType.CREATED, actor, stock_before=0)
         with self._products.insert(product, movement):
             self._publish(movement, product)
         return product
 
     def get_product(self, product_id: str) -> Product:
-        """Return the product as it is now. Takes no lock.
+        """Return the product as it is now. Takes no lock, unless units have expired.
 
         Raises:
             ProductNotFoundError: there is no such product, or it is deleted.
         """
-        return self._get(product_id)
+        return self._fresh(self._get(product_id))
 
     def add_stock(
         self,
         product_id: str,
         quantity: int,
         *,
+        expires_at: datetime | None = None,
         expected_versions: Container[int] | None = None,
         actor: str | None = None,
     ) -> Product:
         """Add `quantity` units and return the product as this very change left it.
 
+        The units expire at `expires_at`, if that is given.
+
         Raises:
-            InvalidValueError: `quantity` is not an integer of at least 1, or the sum is too large.
+            InvalidValueError: `quantity` is not an integer of at least 1, the sum is too large,
+                or `expires_at` is naive or not in the future.
             ProductNotFoundError: there is no such product, or it is deleted.
             ProductChangedError: it is at no expected version.
         """
         return self._change(
             product_id,
             MovementType.ADDED,
-            lambda product, now: product.added(quantity, now),
+            lambda product, now: product.added(quantity, now, expires_at),
             expected_versions,
             actor,
         )
@@ -110,6 +119,8 @@ class InventoryService:
         actor: str | None = None,
     ) -> Product:
         """Take `quantity` units away and return the product as this very change left it.
+
+        Those that expire soonest go first, and those that never do last.
 
         Raises:
             InvalidValueError: `quantity` is not an integer of at least 1.
@@ -143,7 +154,7 @@ class InventoryService:
         )
 
     def restore_product(self, product_id: str, *, actor: str | None = None) -> Product:
-        """Bring a deleted product back as it was and return it.
+        """Bring a deleted product back as it was and return it, without what has expired since.
 
         Raises:
             ProductNotFoundError: there is no such product, or it is not deleted.
@@ -166,13 +177,16 @@ class InventoryService:
         """
         now = self._clock()
         while True:
-            ids = self._product_ids(updates)
+            ids = set()
+            for update in updates:
+                with suppress(InventoryError):  # refused below, when its turn comes
+                    ids.add(self._target_id(update))
             with ExitStack() as locks:
-                for product_id in sorted(set(ids)):
+                for product_id in sorted(ids):
                     locks.enter_context(self._products.lock(product_id))
-                # A SKU may have passed to another product before the locks were taken.
-                if self._product_ids(updates) == ids:
-                    return self._update_locked(ids, updates, now, actor)
+                changed = self._update_locked(ids, updates, now, actor)
+            if changed is not None:
+                return changed
 
     def list_products(
         self,
@@ -193,7 +207,7 @@ class InventoryService:
                 and goes.
 
         Raises:
-            InvalidValueError: `sku` is none, or `cursor` is not from an earlier page.
+            InvalidValueError: `sku` is no SKU, or `cursor` is not from an earlier page.
         """
         products = self.iterate_products(status=status, sku=sku, cursor=cursor)
         page = list(islice(products, limit + 1))
@@ -207,10 +221,13 @@ class InventoryService:
         cursor: str | None = None,
     ) -> Iterator[Product]:
         """Yield the products of the catalogue one at a time; see `list_products`."""
-        products = self._products.scan(cursor)
-        if sku is not None:
+        if sku is None:
+            products = self._products.scan(cursor)
+        elif cursor is None:
             products = self._having_sku(sku)
-        return (product for product in products if status is None or product.status is status)
+        else:
+            raise InvalidValueError("cursor cannot go with sku, which has one page")
+        return self._having_status(status, products)
 
     def list_movements(
         self, product_id: str, *, after: int = 0, limit: int = 100
@@ -220,6 +237,9 @@ class InventoryService:
         Raises:
             ProductNotFoundError: there never was such a product.
         """
+        product = self._products.get(product_id)
+        if not product.deleted:
+            self._fresh(product)
         return self._products.movements(product_id, after, limit)
 
     def _change(
@@ -240,48 +260,90 @@ class InventoryService:
         now = self._clock()
         with self._products.lock(product_id):
             before = self._get(product_id, deleted=kind is MovementType.RESTORED)
+            before = self._write_off(before, now)
             if expected_versions is not None and before.version not in expected_versions:
                 raise ProductChangedError
-            after = change(before, now)
-            movement = StockMovement.to(after, kind, actor, stock_before=before.stock)
-            self._products.save(after, [movement])
-            self._publish(movement, after)
+            after = self._store(kind, before, change(before, now), actor)
+            # Once more, for a restored product: units may have expired while it was deleted.
+            return self._write_off(after, now)
+
+    def _write_off(self, product: Product, now: datetime) -> Product:
+        """Take what has expired out of stock, which is a change of its own that nobody made.
+
+        The caller holds the product's lock. What is deleted has no stock to write off.
+        """
+        if product.deleted or not product.has_expired(now):
+            return product
+        return self._store(MovementType.EXPIRED, product, product.written_off(now), None)
+
+    def _store(
+        self, kind: MovementType, before: Product, after: Product, actor: str | None
+    ) -> Product:
+        movement = StockMovement.to(after, kind, actor, stock_before=before.stock)
+        self._products.save(after, [movement])
+        self._publish(movement, after)
         return after
 
     def _update_locked(
-        self, ids: list[str], updates: Sequence[StockUpdate], now: datetime, actor: str | None
-    ) -> list[Product]:
-        """Compute every new value first, and store them only if none was refused."""
-        latest: dict[str, Product] = {}
-        movements: dict[str, list[StockMovement]] = {}
+        self, ids: set[str], updates: Sequence[StockUpdate], now: datetime, actor: str | None
+    ) -> list[Product] | None:
+        """Compute every new value first, and store them only if none was refused.
+
+        The caller holds the locks of the products with these ids. Returns None where another
+        product is needed, because it has taken a SKU since they were looked up.
+        """
+        latest = {
+            product_id: self._write_off(self._products.get(product_id), now) for product_id in ids
+        }
+        movements = defaultdict(list)
         changes = []
-        for index, (product_id, update) in enumerate(zip(ids, updates, strict=True)):
-            before = latest.get(product_id) or self._products.get(product_id)
+        for index, update in enumerate(updates):
             with refusals_name(f"updates[{index}]"):
+                product_id = self._target_id(update)
+                if product_id not in latest:
+                    return None
+                before = latest[product_id]
                 kind, after = update.changed(before, now)
             movement = StockMovement.to(after, kind, actor, stock_before=before.stock)
             latest[product_id] = after
-            movements.setdefault(product_id, []).append(movement)
+            movements[product_id].append(movement)
             changes.append((movement, after))
-        for product_id, product in latest.items():
-            self._products.save(product, movements[product_id])
+        for product_id in movements:
+            self._products.save(latest[product_id], movements[product_id])
         for movement, product in changes:
             self._publish(movement, product)
         return [product for _, product in changes]
 
-    def _product_ids(self, updates: Sequence[StockUpdate]) -> list[str]:
-        """Return the id of the product that each update is for."""
-        ids = []
-        for index, update in enumerate(updates):
-            with refusals_name(f"updates[{index}]"):
-                if update.sku is None and update.product_id is not None:
-                    product = self._get(update.product_id)
-                elif update.sku is not None and update.product_id is None:
-                    product = self._products.get_by_sku(checked_sku(update.sku))
-                else:
-                    raise InvalidValueError("either productId or sku is required, and not both")
-            ids.append(product.id)
-        return ids
+    def _target_id(self, update: StockUpdate) -> str:
+        """Return the id of the product that the update is for."""
+        if update.sku is None and update.product_id is not None:
+            return self._get(update.product_id).id
+        if update.sku is not None and update.product_id is None:
+            return self._products.get_by_sku(checked_sku(update.sku)).id
+        raise InvalidValueError("either productId or sku is required, and not both")
+
+    def _fresh(self, product: Product) -> Product:
+        """Return the product without what has expired, which is written off if need be.
+
+        Raises:
+            ProductNotFoundError: it has been deleted meanwhile.
+        """
+        if not product.lots:
+            return product
+        now = self._clock()
+        if not product.has_expired(now):
+            return product
+        with self._products.lock(product.id):
+            return self._write_off(self._get(product.id), now)
+
+    def _having_status(
+        self, status: StockStatus | None, products: Iterator[Product]
+    ) -> Iterator[Product]:
+        for product in products:
+            with suppress(ProductNotFoundError):
+                fresh = self._fresh(product)
+                if status is None or fresh.status == status:
+                    yield fresh
 
     def _having_sku(self, sku: str) -> Iterator[Product]:
         sku = checked_sku(sku)

@@ -130,6 +130,19 @@ def test_a_repeated_key_in_an_item_is_refused(client, laptop):
     assert response.json["message"] == "updates[0]: quantity must be given only once"
 
 
+def test_the_first_refused_item_is_named(client, laptop):
+    """Items are judged in order, whatever is wrong with those that follow."""
+    updates = [
+        {"sku": "LTP-123", "operation": "reduce", "quantity": 999},
+        {"sku": "unknown", "operation": "add", "quantity": 1},
+    ]
+
+    response = client.post("/products/bulk-update", json={"updates": updates})
+
+    assert response.status_code == 400
+    assert response.json["message"] == "updates[0]: Not enough stock available"
+
+
 @pytest.mark.parametrize("updates", [[], [GOOD] * 1001, {}, None, "add"])
 def test_a_batch_has_1_to_1000_items(client, laptop, updates):
     """A batch that is empty, too large or no list is refused."""

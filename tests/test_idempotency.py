@@ -1,10 +1,12 @@
 """Safe retries: a request that comes again with its key is answered, and not repeated."""
 
+import socket
 from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
 from racing import PatientEvent, PatientLock, race
+from werkzeug.exceptions import UnprocessableEntity
 
 from inventory import create_app
 from inventory.api.idempotency import IdempotencyKeys
@@ -154,9 +156,10 @@ def test_ten_thousand_keys_are_kept():
 
     with app.test_request_context():
         for key in range(10_001):
-            keys.answer(str(key), lambda: app.make_response(""))
+            keys.answer(str(key), b"", lambda: app.make_response(""))
         first_is_new, last_is_new = (
-            "Idempotency-Replayed" not in keys.answer(key, lambda: app.make_response("")).headers
+            "Idempotency-Replayed"
+            not in keys.answer(key, b"", lambda: app.make_response("")).headers
             for key in ("0", "10000")
         )
 
@@ -171,8 +174,8 @@ def patient(monkeypatch):
     monkeypatch.setattr("inventory.api.idempotency.threading", patience)
 
 
-def sixteen_twins_reduce(app, seed):
-    """Sixteen requests under one key, and what is left of a stock of 20 after them."""
+def twins_reduce(app, number, **order):
+    """So many requests under one key, and what is left of a stock of 20 after them."""
     client = app.test_client()
     ticket = client.post("/products", json={"name": "Ticket", "sku": "T", "stock": 20}).json
     url = f"/products/{ticket['id']}/reduce"
@@ -180,13 +183,13 @@ def sixteen_twins_reduce(app, seed):
     def reduce():
         return app.test_client().put(url, json={"quantity": 1}, headers=KEY)
 
-    return race(*[reduce] * 16, seed=seed), stock(client, ticket)
+    return race(*[reduce] * number, **order), stock(client, ticket)
 
 
 @pytest.mark.parametrize("seed", [None, *range(6)])
 def test_twins_change_stock_once(patient, seed):
     """Of sixteen twins at once one takes a unit, and all get the same answer."""
-    responses, left = sixteen_twins_reduce(create_app(), seed)
+    responses, left = twins_reduce(create_app(), 16, seed=seed)
 
     assert left == 19
     assert {(response.status_code, response.data) for response in responses} == {
@@ -195,14 +198,24 @@ def test_twins_change_stock_once(patient, seed):
     assert sum("Idempotency-Replayed" in response.headers for response in responses) == 15
 
 
+LINES = range(60)
+"""After how many lines the first twin stands still until the other is done."""
+
+
+def test_a_twin_may_come_at_any_line(patient):
+    """Wherever the first of two twins is when the second one comes, they take one unit."""
+    assert {twins_reduce(create_app(), 2, switch=line)[1] for line in LINES} == {19}
+
+
 def test_twins_are_only_safe_because_of_the_lock(patient):
-    """Without the lock around the keys, twins take more than one unit."""
-    app = create_app()
-    app.extensions["idempotency"]._lock = nullcontext()  # noqa: SLF001
+    """Without the lock around the keys, there is a line at which twins take two units."""
 
-    _, left = sixteen_twins_reduce(app, None)
+    def without_lock():
+        app = create_app()
+        app.extensions["idempotency"]._lock = nullcontext()  # noqa: SLF001
+        return app
 
-    assert left < 19
+    assert 18 in {twins_reduce(without_lock(), 2, switch=line)[1] for line in LINES}
 
 
 @pytest.mark.parametrize("seed", [None, *range(6)])
@@ -218,8 +231,49 @@ def test_a_twin_of_a_failure_is_judged_afresh(patient, monkeypatch, seed):
         return reduce_stock(*arguments, **options)
 
     monkeypatch.setattr(service, "reduce_stock", fail_twice)
-    responses, left = sixteen_twins_reduce(app, seed)
+    responses, left = twins_reduce(app, 16, seed=seed)
 
     assert left == 19
     statuses = sorted(response.status_code for response in responses)
     assert statuses == [200] * 14 + [500] * 2
+
+
+def test_a_body_that_cannot_be_read_changes_nothing(client, laptop):
+    """A restoration under a key is refused before it is done, where its body is too large."""
+    url = f"/products/{laptop['id']}"
+    client.delete(url)
+
+    response = client.post(f"{url}/restore", data=b" " * 2**21, headers=KEY)
+
+    assert response.status_code == 413
+    assert client.get(url).status_code == 404
+
+
+def test_a_body_that_does_not_arrive_keeps_no_retry_waiting(server):
+    """After a connection is lost half-way, the same request succeeds on another one."""
+    body = b'{"name": "Laptop", "sku": "LOST"}'
+    head = b"POST /products HTTP/1.1\r\nIdempotency-Key: lost\r\nContent-Length: %d\r\n\r\n"
+    host, port = server.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as lost:
+        lost.sendall(head % len(body) + body[:5])
+        with socket.create_connection((host, int(port)), timeout=10) as retry:
+            retry.sendall(head % len(body) + body)
+            assert retry.recv(100).startswith(b"HTTP/1.1 201")
+
+
+def test_another_request_does_not_wait_to_be_refused(patient):
+    """A key that is under way with one request is refused at once for another."""
+    app = create_app()
+    keys = app.extensions["idempotency"]
+    refusals = []
+
+    def work():
+        with pytest.raises(UnprocessableEntity) as refusal:
+            keys.answer("key", b"another", None)
+        refusals.append(refusal.value)
+        return app.make_response("")
+
+    with app.test_request_context():
+        keys.answer("key", b"first", work)
+
+    assert len(refusals) == 1

@@ -123,6 +123,8 @@ LIMIT = "limit must be an integer from 1 to 1000"
         ("/products?status=", "status must be IN_STOCK or LOW_STOCK"),
         ("/products?sku=", "sku must be a string of 1 to 64 characters"),
         ("/products?sku=%00a", "sku must not hold control characters or lone surrogates"),
+        ("/products?sku=%ff", "query must be percent-encoded UTF-8"),
+        ("/products?sku=a&cursor=b", "cursor cannot go with sku, which has one page"),
         ("/products?cursor=mine", "cursor must be the next of an earlier page"),
         ("/products?cursor=", "cursor must be the next of an earlier page"),
         ("/products?page=2", "unknown query parameter 'page'"),

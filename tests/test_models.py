@@ -14,7 +14,7 @@ LATER = NOW + timedelta(seconds=1)
 
 def product(stock=20, reorder_level=5):
     """A product as it was created, at `NOW`."""
-    return Product.create("Laptop", "LTP-123", stock, reorder_level, NOW)
+    return Product.create("Laptop", "LTP-123", stock, reorder_level, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_updated_at_moves_on_though_the_clock_does_not(now):
 
 def test_text_is_stored_stripped():
     """Outer white space is no part of a name or SKU; letter case and inner space are."""
-    stripped = Product.create("\t Big  Laptop \n", " Ltp-123 ", 0, 0, NOW)
+    stripped = Product.create("\t Big  Laptop \n", " Ltp-123 ", 0, 0, now=NOW)
 
     assert (stripped.name, stripped.sku) == ("Big  Laptop", "Ltp-123")
 
@@ -98,20 +98,20 @@ def test_text_is_stored_stripped():
 def test_text_without_content_or_with_control_characters_is_refused(text):
     """A name and a SKU are strings that can be shown on one line."""
     with pytest.raises(InvalidValueError, match="^name must"):
-        Product.create(text, "LTP-123", 0, 0, NOW)
+        Product.create(text, "LTP-123", 0, 0, now=NOW)
     with pytest.raises(InvalidValueError, match="^sku must"):
-        Product.create("Laptop", text, 0, 0, NOW)
+        Product.create("Laptop", text, 0, 0, now=NOW)
 
 
 def test_text_has_a_longest_length():
     """A name has up to 200 characters and a SKU up to 64, not counting outer white space."""
-    longest = Product.create(" " + "n" * 200 + " ", " " + "s" * 64 + " ", 0, 0, NOW)
+    longest = Product.create(" " + "n" * 200 + " ", " " + "s" * 64 + " ", 0, 0, now=NOW)
 
     assert (len(longest.name), len(longest.sku)) == (200, 64)
     with pytest.raises(InvalidValueError, match="1 to 200 characters"):
-        Product.create("n" * 201, "LTP-123", 0, 0, NOW)
+        Product.create("n" * 201, "LTP-123", 0, 0, now=NOW)
     with pytest.raises(InvalidValueError, match="1 to 64 characters"):
-        Product.create("Laptop", "s" * 65, 0, 0, NOW)
+        Product.create("Laptop", "s" * 65, 0, 0, now=NOW)
 
 
 def test_a_product_cannot_be_changed_in_place():

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Response, current_app, request
 from flask.typing import ResponseReturnValue
@@ -35,18 +35,20 @@ def idempotent(view: View) -> View:
         if not re.fullmatch("[!-~]{1,255}", key):
             raise InvalidValueError("Idempotency-Key must be 1 to 255 visible ASCII characters")
         keys: IdempotencyKeys = current_app.extensions["idempotency"]
-        return keys.answer(key, lambda: current_app.make_response(view(**arguments)))
+        return keys.answer(key, _digest(), lambda: current_app.make_response(view(**arguments)))
 
     return wrapper
 
 
-class _Answer(NamedTuple):
-    """What the first request under a key was, and how it was answered."""
+class _Request:
+    """The first request under a key; `answer` is None while it is under way, or if it failed."""
 
-    request: bytes
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
+    __slots__ = ("answer", "digest", "done")
+
+    def __init__(self, digest: bytes) -> None:
+        self.digest = digest
+        self.done = threading.Event()
+        self.answer: tuple[bytes, int, list[tuple[str, str]]] | None = None
 
 
 class IdempotencyKeys:
@@ -58,58 +60,60 @@ class IdempotencyKeys:
 
     def __init__(self, capacity: int = 10_000) -> None:
         self._capacity = capacity
-        self._answers: OrderedDict[str, _Answer] = OrderedDict()
-        self._under_way: dict[str, threading.Event] = {}
+        self._answered: OrderedDict[str, _Request] = OrderedDict()
+        self._under_way: dict[str, _Request] = {}
         # Guards both: to look for a key and to claim it is one step. Never held during the work.
         self._lock = threading.Lock()
 
-    def answer(self, key: str, work: Callable[[], Response]) -> Response:
+    def answer(self, key: str, digest: bytes, work: Callable[[], Response]) -> Response:
         """Do the work for the first request under a key, and repeat its answer for the others.
 
-        A request that arrives while the first is under way waits for it.
+        A twin that arrives while the first is under way waits for it.
+
+        Args:
+            key: what the client calls the request.
+            digest: what the request is.
+            work: makes the answer.
 
         Raises:
             UnprocessableEntity: the key came before with another request.
         """
+        mine = _Request(digest)
         while True:
             with self._lock:
-                answer = self._answers.get(key)
-                twin = self._under_way.get(key)
-                if answer:
-                    self._answers.move_to_end(key)
-                elif not twin:
-                    self._under_way[key] = threading.Event()
-            if answer:
-                return _replayed(answer)
-            if not twin:
-                return self._first(key, work)
-            twin.wait()
+                if key in self._answered:
+                    self._answered.move_to_end(key)
+                    first = self._answered[key]
+                else:
+                    first = self._under_way.setdefault(key, mine)
+            if first is mine:
+                return self._do(key, mine, work)
+            if first.digest != digest:
+                raise UnprocessableEntity("Idempotency-Key was used with another request")
+            first.done.wait()
+            if first.answer:
+                return Response(*first.answer)
 
-    def _first(self, key: str, work: Callable[[], Response]) -> Response:
-        answer = None
+    def _do(self, key: str, mine: _Request, work: Callable[[], Response]) -> Response:
         try:
             response = work()
-            headers = response.headers.to_wsgi_list()
-            answer = _Answer(_digest(), response.status_code, headers, response.get_data())
+            headers = [*response.headers.to_wsgi_list(), ("Idempotency-Replayed", "true")]
+            mine.answer = response.get_data(), response.status_code, headers
             return response
         finally:
             with self._lock:
-                if answer:
-                    self._answers[key] = answer
-                    if len(self._answers) > self._capacity:
-                        self._answers.popitem(last=False)
-                self._under_way.pop(key).set()
-
-
-def _replayed(answer: _Answer) -> Response:
-    if answer.request != _digest():
-        raise UnprocessableEntity("Idempotency-Key was used with another request")
-    response = Response(answer.body, answer.status, answer.headers)
-    response.headers["Idempotency-Replayed"] = "true"
-    return response
+                del self._under_way[key]
+                if mine.answer:
+                    self._answered[key] = mine
+                    if len(self._answered) > self._capacity:
+                        self._answered.popitem(last=False)
+            mine.done.set()
 
 
 def _digest() -> bytes:
-    """Return what stands for the present request's method, path and body, in 32 bytes."""
+    """Return what stands for the present request's method, path and body, in 32 bytes.
+
+    The body is read here, before a key is claimed: one that never arrives keeps no retry waiting.
+    """
     head = f"{request.method} {request.path}\n".encode()
     return hashlib.sha256(head + request.get_data()).digest()

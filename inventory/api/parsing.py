@@ -3,8 +3,10 @@
 import json
 import re
 from collections.abc import Callable, Collection, Container
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from flask import current_app, request
 from flask.typing import ResponseReturnValue
@@ -22,6 +24,8 @@ MAX_ITEMS = 1000
 View = Callable[..., ResponseReturnValue]
 
 _REPEATED = object()
+
+_VERSION_TAG = re.compile(r'\s*"[1-9][0-9]{0,17}"\s*')
 
 
 def read_object(*, required: Collection[str], optional: Collection[str] = ()) -> dict[str, Any]:
@@ -65,14 +69,33 @@ def read_updates() -> list[StockUpdate]:
     return updates
 
 
+def expiry(members: dict[str, Any]) -> datetime | None:
+    """Return the member `expiresAt`, or None where there is none.
+
+    Raises:
+        InvalidValueError: it is not an ISO 8601 date-time with an offset or `Z`.
+    """
+    if "expiresAt" not in members:
+        return None
+    text = members["expiresAt"]
+    try:
+        if "T" in text and (at := datetime.fromisoformat(text)).tzinfo:
+            return at.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise InvalidValueError("expiresAt must be an ISO 8601 date-time with an offset or Z")
+
+
 def expected_versions() -> Container[int] | None:
     """Return the versions that `If-Match` names, or None where it is absent or `*`.
 
-    Tags are compared as strong ones (RFC 9110, 13.1.1), so a weak one names no version.
+    Tags are compared as strong ones (RFC 9110, 13.1.1), so a weak one names no version, and
+    neither does one without quotes, which Werkzeug would let pass.
     """
-    if "If-Match" not in request.headers or request.if_match.star_tag:
+    tags = request.headers.get("If-Match", "*").split(",")
+    if tags == ["*"]:
         return None
-    return {int(tag) for tag in request.if_match.as_set() if re.fullmatch("[1-9][0-9]{0,17}", tag)}
+    return {int(tag.strip()[1:-1]) for tag in tags if _VERSION_TAG.fullmatch(tag)}
 
 
 def takes_query(**parsers: Callable[[str, str], Any]) -> Callable[[View], View]:
@@ -103,10 +126,10 @@ def refuse_unknown_parameters() -> None:
         return
     view = current_app.view_functions[request.endpoint]
     try:
-        parameters = request.args.lists()
+        unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError:
         raise InvalidValueError("query must be percent-encoded UTF-8") from None
-    for name, texts in parameters:
+    for name, texts in request.args.lists():
         if name not in getattr(view, "query_parameters", ()):
             raise InvalidValueError(f"unknown query parameter {_quoted(name)}")
         if len(texts) > 1:
@@ -145,7 +168,7 @@ def _whole_number(name: str, text: str, minimum: int, maximum: int) -> int:
 def _update(item: object) -> StockUpdate:
     if not isinstance(item, dict):
         raise InvalidValueError("must be a JSON object")
-    _checked_members(item, ("operation", "quantity"), ("productId", "sku"))
+    _checked_members(item, ("operation", "quantity"), ("productId", "sku", "expiresAt"))
     for name in ("productId", "sku"):
         if name in item and not isinstance(item[name], str):
             raise InvalidValueError(f"{name} must be a string")
@@ -156,6 +179,7 @@ def _update(item: object) -> StockUpdate:
         sku=item.get("sku"),
         operation=Operation(item["operation"]),
         quantity=item["quantity"],
+        expires_at=expiry(item),
     )
 
 

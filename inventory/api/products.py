@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from inventory.api.idempotency import idempotent
 from inventory.api.parsing import (
     expected_versions,
+    expiry,
     limit,
     read_object,
     read_updates,
@@ -32,9 +33,13 @@ products = Blueprint("products", __name__, url_prefix="/products")
 @idempotent
 def create_product() -> ResponseReturnValue:
     """Create a product."""
-    body = read_object(required=("name", "sku"), optional=("stock", "reorderLevel"))
+    body = read_object(required=("name", "sku"), optional=("stock", "reorderLevel", "expiresAt"))
     product = current_service().create_product(
-        body["name"], body["sku"], body.get("stock", 0), body.get("reorderLevel", 0)
+        body["name"],
+        body["sku"],
+        body.get("stock", 0),
+        body.get("reorderLevel", 0),
+        expires_at=expiry(body),
     )
     location = url_for("products.get_product", product_id=product.id)
     return product_json(product), 201, {"Location": location, **etag(product)}
@@ -44,9 +49,12 @@ def create_product() -> ResponseReturnValue:
 @idempotent
 def add_stock(product_id: str) -> ResponseReturnValue:
     """Add units to a product's stock."""
-    body = read_object(required=("quantity",))
+    body = read_object(required=("quantity",), optional=("expiresAt",))
     product = current_service().add_stock(
-        product_id, body["quantity"], expected_versions=expected_versions()
+        product_id,
+        body["quantity"],
+        expires_at=expiry(body),
+        expected_versions=expected_versions(),
     )
     return stock_json(product), etag(product)
 

@@ -15,7 +15,7 @@ class JSONProvider(DefaultJSONProvider):
 
 def product_json(product: Product) -> dict[str, Any]:
     """Return all that clients see of a product."""
-    return {
+    representation: dict[str, Any] = {
         "id": product.id,
         "name": product.name,
         "sku": product.sku,
@@ -24,6 +24,12 @@ def product_json(product: Product) -> dict[str, Any]:
         "createdAt": timestamp(product.created_at),
         "updatedAt": timestamp(product.updated_at),
     }
+    if product.lots:
+        representation["lots"] = [
+            {"quantity": lot.quantity, "expiresAt": timestamp(lot.expires_at)}
+            for lot in product.lots
+        ]
+    return representation
 
 
 def status_json(product: Product) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from inventory.alerts import Webhook, is_low_stock_alert, log_alert
+from inventory.api.auth import authorizer
 from inventory.api.errors import register_error_handlers
 from inventory.api.idempotency import IdempotencyKeys
 from inventory.api.parsing import MAX_BODY, refuse_unknown_parameters
@@ -19,7 +20,7 @@ from inventory.models import utc_now
 from inventory.repository import InMemoryProductRepository
 from inventory.service import InventoryService
 
-_SETTINGS = ("INVENTORY_WEBHOOK_URL",)
+_SETTINGS = ("INVENTORY_WEBHOOK_URL", "INVENTORY_TOKENS")
 
 
 def create_app(
@@ -32,7 +33,8 @@ def create_app(
 
     Args:
         config: settings that go before those of the environment, as in `Flask.config`.
-            `INVENTORY_WEBHOOK_URL` is where low-stock alerts are posted.
+            `INVENTORY_WEBHOOK_URL` is where low-stock alerts are posted, and `INVENTORY_TOKENS`
+            who may call, as `name:role:token,…`; without it everybody may do everything.
         subscribers: are called with each movement, and the product as it left it, each on a
             thread of its own.
         clock: returns the present time, aware and in UTC.
@@ -48,12 +50,17 @@ def create_app(
     app.config.from_mapping({name: os.environ.get(name) for name in _SETTINGS})
     app.config.from_mapping(config)
 
-    feed = Feed([*map(Subscription, subscribers), *_alerts(app.config["INVENTORY_WEBHOOK_URL"])])
+    # Not left in the config: both may be secret.
+    webhook_url, tokens = (app.config.pop(name) for name in _SETTINGS)
+
+    feed = Feed([*map(Subscription, subscribers), *_alerts(webhook_url)])
     app.extensions["inventory"] = InventoryService(
         InMemoryProductRepository(), clock=clock, publish=feed.publish
     )
     app.extensions["idempotency"] = IdempotencyKeys()
 
+    if tokens is not None:
+        app.before_request(authorizer(tokens))
     app.before_request(refuse_unknown_parameters)
     app.register_blueprint(products)
     app.register_blueprint(reports)

@@ -137,7 +137,7 @@ def test_the_latest_ten_thousand_keys_are_kept():
     keys = app.extensions["idempotency"]
 
     def is_replayed(key):
-        response = keys.answer(str(key), b"", lambda: app.make_response(""))
+        response = keys.answer((None, str(key)), b"", lambda: app.make_response(""))
         return "Idempotency-Replayed" in response.headers
 
     with app.test_request_context():
@@ -252,11 +252,11 @@ def test_another_request_does_not_wait_to_be_refused(patient):
 
     def work():
         with pytest.raises(UnprocessableEntity) as refusal:
-            keys.answer("key", b"another", None)
+            keys.answer((None, "key"), b"another", None)
         refusals.append(refusal.value)
         return app.make_response("")
 
     with app.test_request_context():
-        keys.answer("key", b"first", work)
+        keys.answer((None, "key"), b"first", work)
 
     assert len(refusals) == 1

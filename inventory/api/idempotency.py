@@ -12,8 +12,12 @@ from flask import Response, current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import UnprocessableEntity
 
+from inventory.api.auth import actor
 from inventory.api.parsing import View
 from inventory.errors import InvalidValueError
+
+Key = tuple[str | None, str]
+"""A caller's name, where roles are on, and the `Idempotency-Key`."""
 
 
 def idempotent(view: View) -> View:
@@ -35,7 +39,9 @@ def idempotent(view: View) -> View:
         if not re.fullmatch("[!-~]{1,255}", key):
             raise InvalidValueError("Idempotency-Key must be 1 to 255 visible ASCII characters")
         keys: IdempotencyKeys = current_app.extensions["idempotency"]
-        return keys.answer(key, _digest(), lambda: current_app.make_response(view(**arguments)))
+        return keys.answer(
+            (actor(), key), _digest(), lambda: current_app.make_response(view(**arguments))
+        )
 
     return wrapper
 
@@ -60,18 +66,18 @@ class IdempotencyKeys:
 
     def __init__(self, capacity: int = 10_000) -> None:
         self._capacity = capacity
-        self._answered: OrderedDict[str, _Request] = OrderedDict()
-        self._under_way: dict[str, _Request] = {}
+        self._answered: OrderedDict[Key, _Request] = OrderedDict()
+        self._under_way: dict[Key, _Request] = {}
         # Guards both: to look for a key and to claim it is one step. Never held during the work.
         self._lock = threading.Lock()
 
-    def answer(self, key: str, digest: bytes, work: Callable[[], Response]) -> Response:
+    def answer(self, key: Key, digest: bytes, work: Callable[[], Response]) -> Response:
         """Do the work for the first request under a key, and repeat its answer for the others.
 
         A twin that arrives while the first is under way waits for it.
 
         Args:
-            key: what the client calls the request.
+            key: who makes the request, and what they call it.
             digest: what the request is.
             work: makes the answer.
 
@@ -94,7 +100,7 @@ class IdempotencyKeys:
             if first.answer:
                 return Response(*first.answer)
 
-    def _do(self, key: str, mine: _Request, work: Callable[[], Response]) -> Response:
+    def _do(self, key: Key, mine: _Request, work: Callable[[], Response]) -> Response:
         try:
             response = work()
             headers = [*response.headers.to_wsgi_list(), ("Idempotency-Replayed", "true")]

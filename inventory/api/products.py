@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
+from inventory.api.auth import actor
 from inventory.api.idempotency import idempotent
 from inventory.api.parsing import (
     expected_versions,
@@ -40,6 +41,7 @@ def create_product() -> ResponseReturnValue:
         body.get("stock", 0),
         body.get("reorderLevel", 0),
         expires_at=expiry(body),
+        actor=actor(),
     )
     location = url_for("products.get_product", product_id=product.id)
     return product_json(product), 201, {"Location": location, **etag(product)}
@@ -55,6 +57,7 @@ def add_stock(product_id: str) -> ResponseReturnValue:
         body["quantity"],
         expires_at=expiry(body),
         expected_versions=expected_versions(),
+        actor=actor(),
     )
     return stock_json(product), etag(product)
 
@@ -65,7 +68,7 @@ def reduce_stock(product_id: str) -> ResponseReturnValue:
     """Take units from a product's stock, or none where there are not enough."""
     body = read_object(required=("quantity",))
     product = current_service().reduce_stock(
-        product_id, body["quantity"], expected_versions=expected_versions()
+        product_id, body["quantity"], expected_versions=expected_versions(), actor=actor()
     )
     return stock_json(product), etag(product)
 
@@ -98,7 +101,7 @@ def list_products(**query: Any) -> ResponseReturnValue:
 def bulk_update() -> ResponseReturnValue:
     """Change the stock of several products, or of none."""
     updates = read_updates()
-    changed = current_service().update_stock(updates)
+    changed = current_service().update_stock(updates, actor=actor())
     results = [{"productId": product.id, "newStock": product.stock} for product in changed]
     return {"success": True, "results": results}
 
@@ -106,7 +109,9 @@ def bulk_update() -> ResponseReturnValue:
 @products.delete("/<product_id>")
 def delete_product(product_id: str) -> ResponseReturnValue:
     """Take a product out of the catalogue."""
-    current_service().delete_product(product_id, expected_versions=expected_versions())
+    current_service().delete_product(
+        product_id, expected_versions=expected_versions(), actor=actor()
+    )
     return "", 204
 
 
@@ -114,7 +119,7 @@ def delete_product(product_id: str) -> ResponseReturnValue:
 @idempotent
 def restore_product(product_id: str) -> ResponseReturnValue:
     """Bring a deleted product back as it was."""
-    product = current_service().restore_product(product_id)
+    product = current_service().restore_product(product_id, actor=actor())
     return product_json(product), etag(product)
 
 

@@ -276,14 +276,12 @@ def _with_lot(
 ) -> tuple[Lot, ...]:
     if expires_at.tzinfo is None:
         raise InvalidValueError("expiresAt must have an offset from UTC")
-    if expires_at <= now:
+    new = Lot(expires_at.astimezone(UTC), quantity)
+    if new.has_expired(now):
         raise InvalidValueError("expiresAt must be in the future")
     quantities = {lot.expires_at: lot.quantity for lot in lots}
-    # Equal instants are equal keys, whatever their offsets.
-    quantities[expires_at] = quantities.get(expires_at, 0) + quantity
-    return tuple(
-        sorted(Lot(at.astimezone(UTC), units) for at, units in quantities.items() if units)
-    )
+    quantities[new.expires_at] = quantities.get(new.expires_at, 0) + quantity
+    return tuple(sorted(Lot(*item) for item in quantities.items() if item[1]))
 
 
 def _without_units(lots: tuple[Lot, ...], quantity: int) -> tuple[Lot, ...]:

@@ -340,10 +340,12 @@ class InventoryService:
         self, status: StockStatus | None, products: Iterator[Product]
     ) -> Iterator[Product]:
         for product in products:
-            with suppress(ProductNotFoundError):
+            try:
                 fresh = self._fresh(product)
-                if status is None or fresh.status == status:
-                    yield fresh
+            except ProductNotFoundError:
+                continue  # deleted since it was looked at
+            if status is None or fresh.status == status:
+                yield fresh
 
     def _having_sku(self, sku: str) -> Iterator[Product]:
         sku = checked_sku(sku)

@@ -2,8 +2,10 @@
 
 import re
 import subprocess
+import sys
+from subprocess import PIPE
 
-from conftest import ROOT
+from conftest import ROOT, url_of
 
 README = (ROOT / "README.md").read_text()
 EXAMPLE = re.compile(r"^\$ (?P<command>.*)\n(?P<answer>(?:(?!\$ ).*\n)*)", re.MULTILINE)
@@ -23,6 +25,34 @@ def without_what_differs(answer):
     answer = re.sub(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", "<id>", answer)
     answer = answer.replace("\r\n", "\n")  # of the CSV report
     return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "<time>", answer)
+
+
+def test_roles_are_switched_on_as_shown():
+    """The command that starts a server with roles does so, with the token that is shown."""
+    [command] = re.findall(r"^(INVENTORY_TOKENS=.*)$", README, re.MULTILINE)
+    [header] = re.findall(r"-H '(Authorization: .*?)'", README)
+    command = f"exec env {command} --port 0".replace(".venv/bin/python", sys.executable)
+
+    process = subprocess.Popen(["bash", "-c", command], cwd=ROOT, stdout=PIPE, text=True)
+    try:
+        curl = [
+            "curl",
+            "-s",
+            "-w",
+            "%{http_code}",
+            "-o",
+            "/dev/null",
+            f"{url_of(process)}/products",
+        ]
+        statuses = [
+            subprocess.run(arguments, capture_output=True, text=True, timeout=10, check=True).stdout
+            for arguments in (curl, [*curl, "-H", header])
+        ]
+    finally:
+        process.kill()
+        process.communicate()
+
+    assert statuses == ["401", "200"]
 
 
 def test_every_example_answers_as_shown(server):

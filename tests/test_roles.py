@@ -57,7 +57,7 @@ def test_a_role_may_do_what_the_table_says(client, laptop, method, path, manager
     refused_or_not = call(client, method, path, laptop, MANAGER)
     assert refused_or_not.status_code == manager
     if manager == 403:
-        message = "Only the role admin may do this"
+        message = "Only admin may do this"
         assert refused_or_not.json == {"error": True, "message": message}
 
     assert call(client, method, path, laptop, ADMIN).status_code == admin
@@ -137,7 +137,7 @@ def test_a_route_that_does_not_say_so_is_closed(app, client):
     response = client.get("/new", headers=ADMIN)
 
     assert response.status_code == 403
-    assert response.json == {"error": True, "message": "Only the role of nobody may do this"}
+    assert response.json == {"error": True, "message": "Nobody may do this"}
 
 
 def test_the_caller_is_named_in_the_movements(client, clock, laptop):

@@ -70,9 +70,8 @@ def authorizer(tokens: str) -> Callable[[], None]:
             return  # no such path or method, which a known caller may be told
         roles = PERMISSIONS.get(request.endpoint, frozenset())
         if caller.role not in roles:
-            raise Forbidden(
-                f"Only the role {' or '.join(sorted(roles)) or 'of nobody'} may do this"
-            )
+            who = f"Only {' or '.join(sorted(roles))}" if roles else "Nobody"
+            raise Forbidden(f"{who} may do this")
 
     return authorize
 

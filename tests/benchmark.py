@@ -63,7 +63,7 @@ def print_service_calls(apps):
         skus = (f"NEW-{n}" for n in itertools.count())
         rows[size] = {
             "create_product": lambda service=service, skus=skus: service.create_product(
-                "Laptop", next(skus)
+                "Laptop", next(skus), 1
             ),
             "get_product": partial(service.get_product, product_id),
             "add_stock": partial(service.add_stock, product_id, 1),
@@ -90,7 +90,11 @@ def print_requests(apps):
         item = {"productId": product_id, "operation": "add", "quantity": 1}
         batch = {"updates": [item, item]}
         endpoints = {
-            "create": ("POST", "/products", lambda: {"name": "Laptop", "sku": next(skus)}),
+            "create": (
+                "POST",
+                "/products",
+                lambda: {"name": "Laptop", "sku": next(skus), "stock": 1},
+            ),
             "add": ("PUT", f"{url}/add", lambda: {"quantity": 1}),
             "reduce": ("PUT", f"{url}/reduce", lambda: {"quantity": 1}),
             "read": ("GET", url, None),
@@ -157,7 +161,7 @@ def thread_ratios(http, calls):
     service = app.extensions["inventory"]
     work = []
     for n in range(THREADS):
-        product_id = service.create_product("Hot", f"HOT-{n}").id
+        product_id = service.create_product("Hot", f"HOT-{n}", 1).id
         url = f"/products/{product_id}/add"
         work.append(
             requester(app, "PUT", url, lambda: {"quantity": 1})
@@ -193,7 +197,7 @@ def print_pauses(size):
         longest = 0.0
         for n in range(size):
             start = time.perf_counter()
-            service.create_product("Laptop", f"LTP-{n}")
+            service.create_product("Laptop", f"LTP-{n}", 1)
             longest = max(longest, time.perf_counter() - start)
         print(f"{name:24}{longest * 1e3:16.1f}")
         del service

@@ -19,11 +19,11 @@ from inventory.api.parsing import (
     version,
 )
 from inventory.api.representations import (
-    etag,
     movement_json,
     product_json,
+    product_response,
     status_json,
-    stock_json,
+    stock_response,
 )
 from inventory.api.services import current_service
 
@@ -43,8 +43,10 @@ def create_product() -> ResponseReturnValue:
         expires_at=expiry(body),
         actor=actor(),
     )
-    location = url_for("products.get_product", product_id=product.id)
-    return product_json(product), 201, {"Location": location, **etag(product)}
+    response = product_response(product)
+    response.status_code = 201
+    response.location = url_for("products.get_product", product_id=product.id)
+    return response
 
 
 @products.put("/<product_id>/add")
@@ -59,7 +61,7 @@ def add_stock(product_id: str) -> ResponseReturnValue:
         expected_versions=expected_versions(),
         actor=actor(),
     )
-    return stock_json(product), etag(product)
+    return stock_response(product)
 
 
 @products.put("/<product_id>/reduce")
@@ -70,16 +72,18 @@ def reduce_stock(product_id: str) -> ResponseReturnValue:
     product = current_service().reduce_stock(
         product_id, body["quantity"], expected_versions=expected_versions(), actor=actor()
     )
-    return stock_json(product), etag(product)
+    return stock_response(product)
 
 
 @products.get("/<product_id>")
 def get_product(product_id: str) -> ResponseReturnValue:
     """Show a product."""
-    product = current_service().get_product(product_id)
-    if request.if_none_match.contains_weak(str(product.version)):
-        return "", 304, etag(product)
-    return product_json(product), etag(product)
+    response = product_response(current_service().get_product(product_id))
+    if "If-None-Match" in request.headers:
+        etag, _ = response.get_etag()
+        if request.if_none_match.contains_weak(etag or ""):
+            response.status_code = 304  # for which Werkzeug sends no body
+    return response
 
 
 @products.get("/<product_id>/status")
@@ -120,7 +124,7 @@ def delete_product(product_id: str) -> ResponseReturnValue:
 def restore_product(product_id: str) -> ResponseReturnValue:
     """Bring a deleted product back as it was."""
     product = current_service().restore_product(product_id, actor=actor())
-    return product_json(product), etag(product)
+    return product_response(product)
 
 
 @products.get("/<product_id>/movements")

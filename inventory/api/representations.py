@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import Response, jsonify
 from flask.json.provider import DefaultJSONProvider
 
 from inventory.models import Product, StockMovement, timestamp
@@ -59,6 +60,18 @@ def movement_json(movement: StockMovement) -> dict[str, Any]:
     }
 
 
-def etag(product: Product) -> dict[str, str]:
-    """Return the header that names the product's version, a strong entity tag (RFC 9110, 8.8.3)."""
-    return {"ETag": f'"{product.version}"'}
+def product_response(product: Product) -> Response:
+    """Return the answer that shows a product."""
+    return _versioned(product, product_json(product))
+
+
+def stock_response(product: Product) -> Response:
+    """Return the answer to a change of a product's stock."""
+    return _versioned(product, stock_json(product))
+
+
+def _versioned(product: Product, body: dict[str, Any]) -> Response:
+    """Return JSON whose strong entity tag is the product's version (RFC 9110, 8.8.3)."""
+    response = jsonify(body)
+    response.set_etag(str(product.version))
+    return response

@@ -3,7 +3,7 @@
 import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 
 from inventory.errors import DuplicateSkuError, InvalidValueError, ProductNotFoundError
 from inventory.models import Product, StockMovement
@@ -146,9 +146,11 @@ class InMemoryProductRepository:
             record.put(product, movements)
 
     def _refuse_taken_sku(self, product: Product) -> None:
-        with suppress(ProductNotFoundError):
+        try:
             self.get_by_sku(product.sku)
-            raise DuplicateSkuError
+        except ProductNotFoundError:
+            return
+        raise DuplicateSkuError
 
     def _index_sku(self, record: _Record) -> None:
         sku = fold_sku(record.product.sku)

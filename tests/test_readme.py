@@ -27,6 +27,16 @@ def without_what_differs(answer):
     return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "<time>", answer)
 
 
+def test_every_link_leads_to_what_it_names():
+    """A link to a line of code leads to where the function or class of that name begins."""
+    links = re.findall(r"\[`(\w+)`\]\(([\w/.]+)#L(\d+)\)", README)
+    assert len(links) > 20
+
+    for name, path, number in links:
+        line = (ROOT / path).read_text().splitlines()[int(number) - 1]
+        assert re.search(rf"\b(def|class) {name}\b", line), (name, path, number)
+
+
 def test_roles_are_switched_on_as_shown():
     """The command that starts a server with roles does so, with the token that is shown."""
     [command] = re.findall(r"^(INVENTORY_TOKENS=.*)$", README, re.MULTILINE)

@@ -5,11 +5,11 @@ import gc
 import signal
 import socket
 import sys
+import threading
 from contextlib import suppress
-from typing import NoReturn
 from urllib.parse import urlsplit
 
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from inventory import create_app
 from inventory.errors import SettingError
@@ -27,13 +27,19 @@ class RequestHandler(WSGIRequestHandler):
 
     def run_wsgi(self) -> None:
         """Hand the request to the app."""
-        try:
-            _ = urlsplit(self.path).port
-        except ValueError:  # a target such as http://[ or http://a:b
-            self.path = "*"  # or writing the log line would fail on it
-            self.send_error(400)
-        else:
+        if is_url(self.path):
             super().run_wsgi()
+        else:
+            self.path = "*"  # the log line, for which Werkzeug parses the target, would fail on it
+            self.send_error(400)
+
+
+def is_url(target: str) -> bool:
+    """Whether the target of a request can be parsed, unlike http://[ and http://a:b."""
+    try:
+        return urlsplit(target).port != -1
+    except ValueError:
+        return False
 
 
 def main() -> None:
@@ -47,9 +53,6 @@ def main() -> None:
 
     gc.set_threshold(*GC_THRESHOLDS)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-
     try:
         app = create_app({"DEBUG": False})
     except SettingError as error:
@@ -57,19 +60,26 @@ def main() -> None:
     with listen(args.host, args.port) as sock:
         host, port = sock.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        print(f"Inventory API listening on {url} (Ctrl-C to stop). Try:")
-        print(f"""  curl {url}/products -d '{{"name": "Laptop", "sku": "LTP-123"}}'""", flush=True)
         server = make_server(
             host, port, app, threaded=True, request_handler=RequestHandler, fd=sock.fileno()
         )
-        server.serve_forever()
+        stop_on_signal(server)
+        print(f"Inventory API listening on {url} (Ctrl-C to stop). Try:")
+        print(f"""  curl {url}/products -d '{{"name": "Laptop", "sku": "LTP-123"}}'""", flush=True)
+        server.serve_forever(poll_interval=0.1)
 
 
-def stop(*_: object) -> NoReturn:
-    """End the server as Ctrl-C does, and let a second signal change nothing about that."""
+def stop_on_signal(server: BaseWSGIServer) -> None:
+    """Let Ctrl-C and SIGTERM end the server between two requests, and a second one do nothing."""
+
+    def stop(*_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        # It waits for the loop of the server, which is in this thread.
+        threading.Thread(target=server.shutdown).start()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
+        signal.signal(number, stop)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -19,7 +20,7 @@ from inventory.models import MovementType, Product, StockMovement, StockStatus, 
 log = logging.getLogger(__name__)
 
 TIMEOUT = 5
-"""Seconds that a receiver has to answer."""
+"""Seconds for which a receiver may be silent."""
 
 PAUSES = (1, 2, 4, 8)
 """Seconds between attempts, the last of which is given up."""
@@ -64,23 +65,7 @@ class Webhook:
     """
 
     def __init__(self, url: str, pauses: Sequence[float] = PAUSES) -> None:
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            raise SettingError(_BAD_URL) from None
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SettingError(_BAD_URL)
-        if not re.fullmatch("[!-~]+", url):
-            raise SettingError(_BAD_URL)
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        netloc = host if port is None else f"{host}:{port}"
-        self._url = urlunsplit((parts.scheme, netloc, parts.path, parts.query, ""))
-        self._headers = {"Content-Type": "application/json"}
-        if parts.username is not None:
-            credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            token = base64.b64encode(credentials.encode()).decode()
-            self._headers["Authorization"] = f"Basic {token}"
+        self._url, self._headers = _parse_url(url)
         self._pauses = pauses
         self._opener = urllib.request.build_opener(_NoRedirects)
 
@@ -108,12 +93,27 @@ class Webhook:
             return type(error).__name__  # and not its text, in which the URL may stand
 
 
+def _parse_url(url: str) -> tuple[str, dict[str, str]]:
+    """Return the URL without user and password, and the headers that carry them instead."""
+    parts, host, port = urlsplit(""), "", None
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    if parts.scheme not in ("http", "https") or not host or not re.fullmatch("[!-~]+", url):
+        raise SettingError("INVENTORY_WEBHOOK_URL must be an http or https URL")
+    if ":" in host:
+        host = f"[{host}]"
+    netloc = host if port is None else f"{host}:{port}"
+    headers = {"Content-Type": "application/json"}
+    if parts.username is not None:
+        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Authorization"] = "Basic " + base64.b64encode(credentials.encode()).decode()
+    return urlunsplit((parts.scheme, netloc, parts.path, parts.query, "")), headers
+
+
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
         return None
-
-
-_BAD_URL = "INVENTORY_WEBHOOK_URL must be an http or https URL"
 
 
 def _alert_json(movement: StockMovement, product: Product) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from inventory.models import Product, StockMovement
 
@@ -42,18 +43,19 @@ class Subscription:
         self._queue: queue.Queue[tuple[StockMovement, Product]] = queue.Queue(capacity)
         self._thread: threading.Thread | None = None
         self._lost = 0
-        self._lock = threading.Lock()  # guards what is started once: the thread, a loss report
+        self._reporter: threading.Timer | None = None
+        self._lock = threading.Lock()  # guards the count, and that there is one thread of each
 
     def put(self, movement: StockMovement, product: Product) -> None:
-        """Have the movement delivered. Never waits, and calls nobody's code."""
+        """Have the movement delivered. Never waits, never fails, and calls nobody's code."""
         if not self._wants(movement, product):
             return
-        if not self._thread:
-            self._start()
         try:
             self._queue.put_nowait((movement, product))
         except queue.Full:
             self._count_loss()
+        if not self._thread:
+            self._start()
 
     def drain(self, deadline: float) -> int:
         """Wait for the queue to be empty, until `time.monotonic()` is `deadline` at the latest.
@@ -71,8 +73,10 @@ class Subscription:
     def _start(self) -> None:
         with self._lock:
             if not self._thread:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                with suppress(RuntimeError):  # no more threads just now: the next movement tries
+                    thread.start()
+                    self._thread = thread
 
     def _run(self) -> None:
         while True:
@@ -96,14 +100,16 @@ class Subscription:
         """
         with self._lock:
             self._lost += 1
-            if self._lost == 1:
-                timer = threading.Timer(1, self._log_losses)
-                timer.daemon = True
-                timer.start()
+            if not self._reporter:
+                reporter = threading.Timer(1, self._log_losses)
+                reporter.daemon = True
+                with suppress(RuntimeError):  # as above
+                    reporter.start()
+                    self._reporter = reporter
 
     def _log_losses(self) -> None:
         with self._lock:
-            lost, self._lost = self._lost, 0
+            lost, self._lost, self._reporter = self._lost, 0, None
         if lost:
             log.error("queue full: %d movements are lost to %s", lost, self._name)
 

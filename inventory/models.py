@@ -1,9 +1,11 @@
 """The values of the inventory, and the rules that hold for one product whoever changes it."""
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
@@ -124,7 +126,8 @@ class Product:
         )
         if expires_at is None:
             return product
-        return replace(product, lots=_with_lot((), stock, expires_at, now))
+        lots = _with_lot((), stock, expires_at, now)
+        return replace(product, lots=lots if stock else ())
 
     @property
     def status(self) -> StockStatus:
@@ -279,19 +282,20 @@ def _with_lot(
     new = Lot(expires_at.astimezone(UTC), quantity)
     if new.has_expired(now):
         raise InvalidValueError("expiresAt must be in the future")
-    quantities = {lot.expires_at: lot.quantity for lot in lots}
-    quantities[new.expires_at] = quantities.get(new.expires_at, 0) + quantity
-    return tuple(sorted(Lot(*item) for item in quantities.items() if item[1]))
+    place = bisect_left(lots, new.expires_at, key=attrgetter("expires_at"))
+    before, after = lots[:place], lots[place:]
+    if after and after[0].expires_at == new.expires_at:
+        new = Lot(new.expires_at, new.quantity + after[0].quantity)
+        after = after[1:]
+    return (*before, new, *after)
 
 
 def _without_units(lots: tuple[Lot, ...], quantity: int) -> tuple[Lot, ...]:
-    left = []
-    for lot in lots:
-        taken = min(lot.quantity, quantity)
-        quantity -= taken
-        if taken < lot.quantity:
-            left.append(lot._replace(quantity=lot.quantity - taken))
-    return tuple(left)
+    for index, lot in enumerate(lots):
+        if quantity < lot.quantity:
+            return (lot._replace(quantity=lot.quantity - quantity), *lots[index + 1 :])
+        quantity -= lot.quantity
+    return ()
 
 
 def _check_integer(field: str, value: object, *, minimum: int) -> None:

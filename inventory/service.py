@@ -239,7 +239,8 @@ class InventoryService:
         """
         product = self._products.get(product_id)
         if not product.deleted:
-            self._fresh(product)
+            with suppress(ProductNotFoundError):  # deleted since
+                self._fresh(product)
         return self._products.movements(product_id, after, limit)
 
     def _change(

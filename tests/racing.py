@@ -19,7 +19,7 @@ CHANGE_OF_RANK = 0.05
 _PACKAGE = Path(inventory.__file__).parent
 _TRACED = {
     str(_PACKAGE / name)
-    for name in ("service.py", "repository.py", "models.py", "api/idempotency.py")
+    for name in ("service.py", "repository.py", "models.py", "api/idempotency.py", "events.py")
 }
 
 

@@ -282,6 +282,35 @@ def test_credentials_are_sent_as_basic_authentication(receiver, pauses):
     assert headers["Authorization"] == f"Basic {expected}"
 
 
+@pytest.mark.parametrize(
+    ("user", "credentials"), [("ann", b"ann:"), ("ann:", b"ann:"), (":key", b":key")]
+)
+def test_a_user_or_a_password_may_be_alone(receiver, pauses, user, credentials):
+    """A URL with only a user, or only a password, is sent as that; a query stays in the URL."""
+    create_low(app_with(receiver.url.replace("//", f"//{user}@") + "?token=t"))
+
+    path, headers, _ = receiver.post()
+
+    assert path == "/hook?token=t"
+    assert headers["Authorization"] == f"Basic {base64.b64encode(credentials).decode()}"
+
+
+def test_a_receiver_that_never_answers_is_given_up(receiver, pauses, caplog, monkeypatch):
+    """A receiver that takes the connection and stays silent is a failure like another."""
+    monkeypatch.setattr("inventory.alerts.TIMEOUT", 0.1)
+    silence = threading.Event()
+    receiver.answers = [lambda: silence.wait(SECONDS) and 204] * 2
+    service = InventoryService(
+        InMemoryProductRepository(), publish=Webhook(receiver.url, pauses=(1,))
+    )
+
+    service.create_product("Laptop", "LTP-123")
+    silence.set()
+
+    assert "is given up, the webhook failed: TimeoutError" in caplog.text
+    assert pauses == [1]
+
+
 BAD_URLS = [
     "",
     "secret",

@@ -175,6 +175,73 @@ def test_what_does_not_fit_is_lost_and_logged_once(blocked, caplog, monkeypatch)
     assert len(service.list_movements(product.id)) == 51
 
 
+def test_what_is_lost_last_is_logged_at_the_end(blocked, caplog, monkeypatch):
+    """Losses that are not reported yet when the process ends are reported then."""
+    timer = SimpleNamespace(start=lambda: None)
+    monkeypatch.setattr("inventory.events.threading.Timer", lambda *_: timer)
+    feed = Feed([Subscription(blocked, capacity=1)])
+    service = InventoryService(InMemoryProductRepository(), publish=feed.publish)
+    product = service.create_product("Laptop", "LTP-123", stock=1)
+    for _ in range(9):
+        service.add_stock(product.id, 1)
+
+    feed.close(0.01)
+
+    assert "queue full: " in caplog.text
+
+
+def test_a_thread_that_cannot_start_is_started_later(monkeypatch):
+    """Where no thread is to be had, changes are made, and delivered as soon as there is one."""
+    recorder = Recorder(expected=2)
+    service = service_of(create_app(subscribers=[recorder]))
+
+    def no_more_threads(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr("threading.Thread.start", no_more_threads)
+        product = service.create_product("Laptop", "LTP-123", stock=1)
+    service.add_stock(product.id, 1)
+
+    assert [movement.version for movement, _ in recorder.wait()] == [1, 2]
+
+
+def test_a_loss_report_that_cannot_start_fails_nothing(blocked, caplog, monkeypatch):
+    """Where no thread is to be had, what is lost is reported later."""
+    subscription = Subscription(blocked, capacity=1)
+    service = InventoryService(InMemoryProductRepository(), publish=subscription.put)
+    product = service.create_product("Laptop", "LTP-123", stock=1)
+
+    def no_more_threads(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr("threading.Thread.start", no_more_threads)
+        for _ in range(5):
+            service.add_stock(product.id, 1)
+    subscription.drain(0)
+
+    assert "queue full: " in caplog.text
+
+
+def test_a_subscription_starts_one_thread(monkeypatch):
+    """However many publish the first movement at once, one thread delivers them all."""
+    threads = []
+
+    class Thread(threading.Thread):
+        def start(self):
+            threads.append(self)
+            super().start()
+
+    patience = SimpleNamespace(Lock=PatientLock, Thread=Thread)
+    monkeypatch.setattr("inventory.events.threading", patience)
+    for seed in (None, *range(6)):
+        threads.clear()
+        subscription = Subscription(lambda *_: None)
+        race(*[partial(subscription.put, None, None)] * 4, seed=seed)
+        assert len(threads) == 1
+
+
 def test_closing_waits_for_what_is_queued():
     """What is queued when the process ends is delivered first."""
     recorder = Recorder(expected=1000)

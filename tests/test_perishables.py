@@ -227,6 +227,22 @@ def test_a_refused_return_writes_nothing_off(service, clock, milk):
     assert log(service, milk)[4:] == []
 
 
+def test_a_refused_return_is_not_published(clock):
+    """Subscribers hear of what has happened, and of nothing that was refused."""
+    published = []
+    service = InventoryService(
+        InMemoryProductRepository(), clock=clock, publish=lambda m, _: published.append(m.type)
+    )
+    milk = service.create_product("Milk", "MILK")
+    service.delete_product(milk.id)
+    service.create_product("Milk", "milk")
+
+    with pytest.raises(DuplicateSkuError):
+        service.restore_product(milk.id)
+
+    assert published == ["CREATED", "DELETED", "CREATED"]
+
+
 def test_no_units_are_no_lot(service, day):
     """A product that is created empty has no lot, whatever its expiry."""
     assert service.create_product("Milk", "MILK", expires_at=day(1)).lots == ()
@@ -239,8 +255,9 @@ def test_an_expiry_is_in_the_future(service, clock, milk, seconds):
 
     with pytest.raises(InvalidValueError, match="^expiresAt must be in the future$"):
         service.add_stock(milk.id, 1, expires_at=past)
-    with pytest.raises(InvalidValueError, match="^expiresAt must be in the future$"):
-        service.create_product("Cheese", "CHEESE", stock=1, expires_at=past)
+    for stock in (0, 1):
+        with pytest.raises(InvalidValueError, match="^expiresAt must be in the future$"):
+            service.create_product("Cheese", "CHEESE", stock=stock, expires_at=past)
 
 
 def test_an_expiry_has_an_offset(service, milk):
@@ -324,6 +341,22 @@ def test_a_product_that_is_deleted_while_it_is_read_is_not_found(patient_locks, 
 
         assert deleted.deleted
         assert all((product.stock, product.deleted) == (0, False) for product in listed)
+
+
+def test_movements_outlive_a_product_that_is_deleted_meanwhile(patient_locks, clock, day):
+    """Whoever asks for the movements of a product while it is deleted gets them."""
+    for line in range(150):
+        service = InventoryService(InMemoryProductRepository(), clock=clock)
+        milk = service.create_product("Milk", "MILK", stock=5, expires_at=day(1))
+        clock.advance(86400)
+
+        movements, _ = race(
+            partial(service.list_movements, milk.id),
+            partial(service.delete_product, milk.id),
+            switch=line,
+        )
+
+        assert movements[0].type == MovementType.CREATED
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -76,6 +76,7 @@ STRANGERS = [
     "admin-token",
     "Token admin-token",
     "Bearer t\xf6ken",
+    "Bearer admin-token\xa0",
 ]
 
 
@@ -119,8 +120,8 @@ def test_a_known_caller_is_told_what_is_wrong(client):
 
 
 def test_the_scheme_is_read_in_any_letter_case(client):
-    """`bearer` is as good as `Bearer` (RFC 9110, 11.1)."""
-    headers = {"Authorization": "bearer admin-token"}
+    """`bearer` is as good as `Bearer` (RFC 9110, 11.1), and so are several spaces after it."""
+    headers = {"Authorization": "bearer  admin-token"}
 
     assert client.get("/products", headers=headers).status_code == 200
 
@@ -194,6 +195,8 @@ TWICE = "has the name or the token of another"
         (":admin:secret", 1, SHAPE),
         ("ann:admin:se cret", 1, SHAPE),
         ("ann:admin:s\xe9cret", 1, SHAPE),
+        ("a nn:admin:secret", 1, SHAPE),
+        ("a\x1bnn:admin:secret", 1, SHAPE),
         ("ann:admin:a,", 2, SHAPE),
         ("ann:admin:a,bob:manager:b,secret", 3, SHAPE),
         ("ann:admin:secret,ann:manager:b", 2, TWICE),

@@ -86,7 +86,7 @@ def _identify(callers: list[Caller]) -> Caller | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return None
-    digest = _digest(token.strip())
+    digest = _digest(token.strip(" "))
     # All are compared, each in constant time: how long it takes tells nothing about any token.
     matches = [caller for caller in callers if hmac.compare_digest(caller.digest, digest)]
     return matches[0] if matches else None
@@ -96,7 +96,7 @@ def _parse(tokens: str) -> list[Caller]:
     callers: list[Caller] = []
     for position, entry in enumerate(tokens.split(","), start=1):
         match = re.fullmatch(r"\s*([^:\s]+):(admin|manager):([!-~]+)\s*", entry)
-        if not match:
+        if not match or not match[1].isprintable():
             raise SettingError(
                 f"INVENTORY_TOKENS: entry {position} must be name:role:token, "
                 f"where role is {' or '.join(Role)}"

@@ -165,8 +165,10 @@ class Interrupted(InMemoryProductRepository):
     """Lets something happen between a look-up and the lock that it leads to, once."""
 
     happening = None
+    locked = None
 
     def lock(self, product_id):
+        self.locked = product_id
         happening, self.happening = self.happening, None
         if happening:
             happening()
@@ -197,6 +199,7 @@ def test_a_sku_that_moves_on_before_the_lock_is_followed(interrupted):
     [changed] = service.update_stock([ADD_TICKET])
 
     assert (changed.id, changed.stock) == (heirs[0].id, 1)
+    assert products.locked == changed.id
     assert [m.type for m in service.list_movements(old.id)] == ["CREATED", "DELETED"]
 
 

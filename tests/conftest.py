@@ -12,6 +12,7 @@ from subprocess import PIPE
 import pytest
 
 from inventory import create_app
+from inventory.api.idempotency import IdempotencyKeys
 from inventory.repository import InMemoryProductRepository
 from inventory.service import InventoryService
 
@@ -43,10 +44,18 @@ def service(clock):
     return InventoryService(InMemoryProductRepository(), clock=clock)
 
 
+@pytest.fixture(scope="session")
+def routes():
+    """An app whose routes are built once, which takes longer than most tests."""
+    return create_app()
+
+
 @pytest.fixture
-def app(clock):
-    """An app with an empty inventory."""
-    return create_app(clock=clock)
+def app(routes, service):
+    """An app with an empty inventory, and no idempotency keys."""
+    routes.extensions["inventory"] = service
+    routes.extensions["idempotency"] = IdempotencyKeys()
+    return routes
 
 
 @pytest.fixture

@@ -185,12 +185,13 @@ def test_twins_change_stock_once(patient, seed):
 
 def left_by_two_twins(app):
     """What two twins leave of 20, for each line at which the first stands still meanwhile."""
-    return {twins_reduce(app, 2, key=f"key-{line}", switch=line)[1] for line in range(160)}
+    for line in range(160):
+        yield twins_reduce(app, 2, key=f"key-{line}", switch=line)[1]
 
 
 def test_a_twin_may_come_at_any_line(patient):
     """Wherever the first of two twins is when the second one comes, they take one unit."""
-    assert left_by_two_twins(create_app()) == {19}
+    assert set(left_by_two_twins(create_app())) == {19}
 
 
 def test_twins_are_only_safe_because_of_the_lock(patient):
@@ -198,7 +199,7 @@ def test_twins_are_only_safe_because_of_the_lock(patient):
     app = create_app()
     app.extensions["idempotency"]._lock = nullcontext()  # noqa: SLF001
 
-    assert left_by_two_twins(app) == {19, 18}
+    assert 18 in left_by_two_twins(app)
 
 
 @pytest.mark.parametrize("seed", [None, *range(6)])

@@ -88,7 +88,7 @@ def test_nobody_else_is_told_anything(client, laptop, method, path):
         response = call(client, method, path, laptop, headers)
 
         assert response.status_code == 401, authorization
-        assert response.headers["WWW-Authenticate"] == "Bearer"
+        assert response.headers["WWW-Authenticate"].strip() == "Bearer"
         assert response.json == {"error": True, "message": "Authentication required"}
     assert client.get(f"/products/{laptop['id']}", headers=ADMIN).json == laptop
 

@@ -14,7 +14,7 @@ from inventory.api.idempotency import IdempotencyKeys
 from inventory.api.parsing import MAX_BODY, refuse_unknown_parameters
 from inventory.api.products import products
 from inventory.api.reports import reports
-from inventory.api.representations import JSONProvider
+from inventory.api.representations import UnsortedJSON
 from inventory.events import Feed, Subscriber, Subscription
 from inventory.models import utc_now
 from inventory.repository import InMemoryProductRepository
@@ -43,7 +43,7 @@ def create_app(
         SettingError: the app cannot start with a setting; the message names it.
     """
     app = Flask(__name__, static_folder=None)
-    app.json = JSONProvider(app)
+    app.json = UnsortedJSON(app)
     app.url_map.merge_slashes = False  # a doubled slash is no such path, and not an HTML redirect
     # One byte over the limit: Werkzeug cuts a chunked body there, which shows that it is too large.
     app.config.from_mapping(MAX_CONTENT_LENGTH=MAX_BODY + 1)

@@ -45,9 +45,9 @@ class ProductChangedError(InventoryError):
 
 
 @contextmanager
-def refusals_name(item: str) -> Iterator[None]:
-    """Put `item` before the message of every refusal raised inside: `updates[3]: …`."""
+def prefix_refusals(prefix: str) -> Iterator[None]:
+    """Put `prefix` before the message of every refusal raised inside, such as `updates[3]: `."""
     try:
         yield
     except InventoryError as refusal:
-        raise type(refusal)(f"{item}: {refusal}") from None
+        raise type(refusal)(f"{prefix}{refusal}") from None

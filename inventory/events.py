@@ -47,7 +47,7 @@ class Subscription:
         self._lock = threading.Lock()  # guards the count, and that there is one thread of each
 
     def put(self, movement: StockMovement, product: Product) -> None:
-        """Have the movement delivered. Never waits, never fails, and calls nobody's code."""
+        """Have the movement delivered. Neither waits for the subscriber nor fails."""
         if not self._wants(movement, product):
             return
         try:
@@ -103,7 +103,7 @@ class Subscription:
             if not self._reporter:
                 reporter = threading.Timer(1, self._log_losses)
                 reporter.daemon = True
-                with suppress(RuntimeError):  # as above
+                with suppress(RuntimeError):  # the next loss tries
                     reporter.start()
                     self._reporter = reporter
 

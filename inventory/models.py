@@ -1,6 +1,7 @@
 """The values of the inventory, and the rules that hold for one product whoever changes it."""
 
 import re
+import unicodedata
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -94,8 +95,8 @@ class Product:
     lots: tuple[Lot, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_integer("stock", self.stock, minimum=0)
-        _check_integer("reorderLevel", self.reorder_level, minimum=0)
+        check_integer("stock", self.stock, minimum=0)
+        check_integer("reorderLevel", self.reorder_level, minimum=0)
 
     @classmethod
     def create(
@@ -143,7 +144,7 @@ class Product:
             InvalidValueError: `quantity` is not an integer of at least 1, the sum is too large,
                 or `expires_at` is naive or not after `now`.
         """
-        _check_integer("quantity", quantity, minimum=1)
+        check_integer("quantity", quantity, minimum=1)
         stock = self.stock + quantity
         if expires_at is None:
             return self._changed(now, stock=stock)
@@ -158,7 +159,7 @@ class Product:
             InvalidValueError: `quantity` is not an integer of at least 1.
             InsufficientStockError: there are fewer units than that. Stock is never below zero.
         """
-        _check_integer("quantity", quantity, minimum=1)
+        check_integer("quantity", quantity, minimum=1)
         if quantity > self.stock:
             raise InsufficientStockError
         stock = self.stock - quantity
@@ -176,7 +177,7 @@ class Product:
         expired = sum(lot.quantity for lot in self.lots) - sum(lot.quantity for lot in lots)
         return self._changed(now, stock=self.stock - expired, lots=lots)
 
-    def removed(self, now: datetime) -> Self:
+    def marked_deleted(self, now: datetime) -> Self:
         """Return the product out of the catalogue, deleted at `now`."""
         return self._changed(now, deleted=True)
 
@@ -216,13 +217,19 @@ class StockMovement(NamedTuple):
     actor: str | None
 
     @classmethod
-    def to(
-        cls, product: Product, kind: MovementType, actor: str | None, *, stock_before: int
+    def record(
+        cls, product: Product, movement_type: MovementType, actor: str | None, *, stock_before: int
     ) -> Self:
         """Make the record of the change that led to `product` from `stock_before` units."""
         change = product.stock - stock_before
         return cls(
-            product.id, product.version, kind, change, product.stock, product.updated_at, actor
+            product.id,
+            product.version,
+            movement_type,
+            change,
+            product.stock,
+            product.updated_at,
+            actor,
         )
 
 
@@ -251,7 +258,7 @@ class StockUpdate:
     quantity: int
     expires_at: datetime | None = None
 
-    def changed(self, product: Product, now: datetime) -> tuple[MovementType, Product]:
+    def apply_to(self, product: Product, now: datetime) -> tuple[MovementType, Product]:
         """Return what the update is, and the product as it is after it at `now`.
 
         Raises:
@@ -265,6 +272,14 @@ class StockUpdate:
         return MovementType.REDUCED, product.reduced(self.quantity, now)
 
 
+def fold_sku(sku: str) -> str:
+    """Return the form in which two SKUs are compared.
+
+    Canonical caseless matching, definition D145 of the Unicode Standard, section 3.13.
+    """
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", sku).casefold())
+
+
 def checked_sku(sku: str) -> str:
     """Return the SKU, stripped of outer white space.
 
@@ -272,6 +287,19 @@ def checked_sku(sku: str) -> str:
         InvalidValueError: it is not a string of 1 to 64 characters that can be shown on a line.
     """
     return _stripped("sku", sku, longest=64)
+
+
+def check_integer(field: str, value: object, *, minimum: int) -> None:
+    """Refuse what is not an integer from `minimum` to `MAX_QUANTITY`.
+
+    Raises:
+        InvalidValueError: it is not; the message names the field.
+    """
+    # The exact type: a bool is an int to isinstance, and a float is not exact.
+    if type(value) is not int or value < minimum:
+        raise InvalidValueError(f"{field} must be an integer of at least {minimum}")
+    if value > MAX_QUANTITY:
+        raise InvalidValueError(f"{field} must be at most {MAX_QUANTITY}")
 
 
 def _with_lot(
@@ -296,14 +324,6 @@ def _without_units(lots: tuple[Lot, ...], quantity: int) -> tuple[Lot, ...]:
             return (lot._replace(quantity=lot.quantity - quantity), *lots[index + 1 :])
         quantity -= lot.quantity
     return ()
-
-
-def _check_integer(field: str, value: object, *, minimum: int) -> None:
-    # The exact type: a bool is an int to isinstance, and a float is not exact.
-    if type(value) is not int or value < minimum:
-        raise InvalidValueError(f"{field} must be an integer of at least {minimum}")
-    if value > MAX_QUANTITY:
-        raise InvalidValueError(f"{field} must be at most {MAX_QUANTITY}")
 
 
 def _stripped(field: str, value: object, *, longest: int) -> str:

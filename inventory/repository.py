@@ -1,12 +1,11 @@
 """Where products are kept: dicts, and the locks that guard them."""
 
 import threading
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from inventory.errors import DuplicateSkuError, InvalidValueError, ProductNotFoundError
-from inventory.models import Product, StockMovement
+from inventory.models import Product, StockMovement, fold_sku
 
 # A dict that outgrows its place is copied while everybody waits: some 30 ms at a million entries.
 # Many small ones each do so at a time of their own, in less than one.
@@ -32,6 +31,7 @@ class _Record:
         self.lock = threading.Lock()
 
     def put(self, product: Product, movements: Sequence[StockMovement]) -> None:
+        """Replace the value. The caller holds the lock."""
         # In this order: whoever finds the new version finds the movements that led to it.
         self.movements.extend(movements)
         self.product = product
@@ -101,6 +101,8 @@ class InMemoryProductRepository:
             ProductNotFoundError: no product has this id.
         """
         record = self._record(product_id)
+        # The movement of version v is at index v - 1. Those of a version that is not there yet,
+        # which are put first, are left out.
         return record.movements[after : min(after + limit, record.product.version)]
 
     def lock(self, product_id: str) -> AbstractContextManager[object]:
@@ -169,11 +171,3 @@ def _look_up(parts: list[dict[str, _Record]], key: str) -> _Record:
 
 def _part(parts: list[dict[str, _Record]], key: str) -> dict[str, _Record]:
     return parts[hash(key) % _PARTS]
-
-
-def fold_sku(sku: str) -> str:
-    """Return the form in which two SKUs are compared.
-
-    Canonical caseless matching, definition D145 of the Unicode Standard, section 3.13.
-    """
-    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", sku).casefold())

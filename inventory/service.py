@@ -1,4 +1,4 @@
-"""The use cases of the inventory, one short method each. Start reading here."""
+"""The use cases of the inventory, one short method each."""
 
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -11,7 +11,7 @@ from inventory.errors import (
     InventoryError,
     ProductChangedError,
     ProductNotFoundError,
-    refusals_name,
+    prefix_refusals,
 )
 from inventory.models import (
     MovementType,
@@ -19,6 +19,7 @@ from inventory.models import (
     StockMovement,
     StockStatus,
     StockUpdate,
+    check_integer,
     checked_sku,
     utc_now,
 )
@@ -70,7 +71,8 @@ class InventoryService:
         product = Product.create(
             name, sku, stock, reorder_level, now=self._clock(), expires_at=expires_at
         )
-        movement = StockMovement.to(product, MovementType.CREATED, actor, stock_before=0)
+        movement = StockMovement.record(product, MovementType.CREATED, actor, stock_before=0)
+        # The product is locked until the block ends: nobody changes it before this is published.
         with self._products.insert(product, movement):
             self._publish(movement, product)
         return product
@@ -150,7 +152,7 @@ class InventoryService:
             ProductChangedError: it is at no expected version.
         """
         return self._change(
-            product_id, MovementType.DELETED, Product.removed, expected_versions, actor
+            product_id, MovementType.DELETED, Product.marked_deleted, expected_versions, actor
         )
 
     def restore_product(self, product_id: str, *, actor: str | None = None) -> Product:
@@ -162,7 +164,7 @@ class InventoryService:
         """
         return self._change(product_id, MovementType.RESTORED, Product.restored, None, actor)
 
-    def update_stock(
+    def bulk_update(
         self, updates: Sequence[StockUpdate], *, actor: str | None = None
     ) -> list[Product]:
         """Make all the updates in order, or none; return each product as its update left it.
@@ -176,6 +178,8 @@ class InventoryService:
                 that is refused; the message starts with its place, as in `updates[3]: …`.
         """
         now = self._clock()
+        # SKUs are looked up before the locks are taken, as it is not known before which locks. If
+        # one has moved on to another product by then, all is let go and looked up again.
         while True:
             ids = set()
             for update in updates:
@@ -207,8 +211,9 @@ class InventoryService:
                 and goes.
 
         Raises:
-            InvalidValueError: `sku` is no SKU, or `cursor` is not from an earlier page.
+            InvalidValueError: `limit` is not an integer of at least 1, or as `iterate_products`.
         """
+        check_integer("limit", limit, minimum=1)
         products = self.iterate_products(status=status, sku=sku, cursor=cursor)
         page = list(islice(products, limit + 1))
         return page[:limit], page[limit].id if len(page) > limit else None
@@ -220,14 +225,19 @@ class InventoryService:
         sku: str | None = None,
         cursor: str | None = None,
     ) -> Iterator[Product]:
-        """Yield the products of the catalogue one at a time; see `list_products`."""
+        """Return an iterator over the products of the catalogue; see `list_products`.
+
+        Raises:
+            InvalidValueError: at the call, and not when it is iterated: `sku` is no SKU, `cursor`
+                is not from an earlier page, or both are given.
+        """
         if sku is None:
             products = self._products.scan(cursor)
         elif cursor is None:
             products = self._having_sku(sku)
         else:
             raise InvalidValueError("cursor cannot go with sku, which has one page")
-        return self._having_status(status, products)
+        return self._fresh_with_status(status, products)
 
     def list_movements(
         self, product_id: str, *, after: int = 0, limit: int = 100
@@ -235,8 +245,11 @@ class InventoryService:
         """Return up to `limit` movements of a product, deleted or not, after version `after`.
 
         Raises:
+            InvalidValueError: `after` is not an integer of at least 0, or `limit` of at least 1.
             ProductNotFoundError: there never was such a product.
         """
+        check_integer("after", after, minimum=0)
+        check_integer("limit", limit, minimum=1)
         product = self._products.get(product_id)
         if not product.deleted:
             with suppress(ProductNotFoundError):  # deleted since
@@ -246,25 +259,27 @@ class InventoryService:
     def _change(
         self,
         product_id: str,
-        kind: MovementType,
+        movement_type: MovementType,
         change: Callable[[Product, datetime], Product],
         expected_versions: Container[int] | None,
         actor: str | None,
     ) -> Product:
-        """Make one change: the one door through which every existing product is changed.
+        """Make one change of one product: the door through which each add, reduce and delete goes.
 
         Between the look at the present value and its replacement nobody else changes the product.
-        That is where the race is prevented. What `change` raises leaves all as it was.
+        That is where the race is prevented. What `change` raises leaves all as it was. Only
+        `bulk_update`, which locks several products, and `_fresh`, which may have to write off
+        before a read, take a product's lock beside it, and in the same way.
         """
         # Read before the lock is taken: a thread that loses the processor while it holds a lock
         # stops all that wait for it. Product sees to it that updated_at moves on all the same.
         now = self._clock()
         with self._products.lock(product_id):
-            before = self._get(product_id, deleted=kind is MovementType.RESTORED)
+            before = self._get(product_id, expect_deleted=movement_type is MovementType.RESTORED)
             before = self._write_off(before, now)
             if expected_versions is not None and before.version not in expected_versions:
                 raise ProductChangedError
-            after = self._store(kind, before, change(before, now), actor)
+            after = self._store(movement_type, before, change(before, now), actor)
             # Once more, for a restored product: units may have expired while it was deleted.
             return self._write_off(after, now)
 
@@ -278,9 +293,10 @@ class InventoryService:
         return self._store(MovementType.EXPIRED, product, product.written_off(now), None)
 
     def _store(
-        self, kind: MovementType, before: Product, after: Product, actor: str | None
+        self, movement_type: MovementType, before: Product, after: Product, actor: str | None
     ) -> Product:
-        movement = StockMovement.to(after, kind, actor, stock_before=before.stock)
+        """Replace `before` by `after`, with the movement. The caller holds the product's lock."""
+        movement = StockMovement.record(after, movement_type, actor, stock_before=before.stock)
         self._products.save(after, [movement])
         self._publish(movement, after)
         return after
@@ -299,13 +315,13 @@ class InventoryService:
         movements = defaultdict(list)
         changes = []
         for index, update in enumerate(updates):
-            with refusals_name(f"updates[{index}]"):
+            with prefix_refusals(f"updates[{index}]: "):
                 product_id = self._target_id(update)
                 if product_id not in latest:
                     return None
                 before = latest[product_id]
-                kind, after = update.changed(before, now)
-            movement = StockMovement.to(after, kind, actor, stock_before=before.stock)
+                movement_type, after = update.apply_to(before, now)
+            movement = StockMovement.record(after, movement_type, actor, stock_before=before.stock)
             latest[product_id] = after
             movements[product_id].append(movement)
             changes.append((movement, after))
@@ -337,7 +353,7 @@ class InventoryService:
         with self._products.lock(product.id):
             return self._write_off(self._get(product.id), now)
 
-    def _having_status(
+    def _fresh_with_status(
         self, status: StockStatus | None, products: Iterator[Product]
     ) -> Iterator[Product]:
         for product in products:
@@ -355,8 +371,13 @@ class InventoryService:
         except ProductNotFoundError:
             return iter([])
 
-    def _get(self, product_id: str, *, deleted: bool = False) -> Product:
+    def _get(self, product_id: str, *, expect_deleted: bool = False) -> Product:
+        """Return the product, if it is live, or deleted where that is expected.
+
+        Raises:
+            ProductNotFoundError: there is no such product, or it is not as expected.
+        """
         product = self._products.get(product_id)
-        if product.deleted is not deleted:
+        if product.deleted is not expect_deleted:
             raise ProductNotFoundError
         return product

@@ -68,7 +68,7 @@ def print_service_calls(apps):
             "get_product": partial(service.get_product, product_id),
             "add_stock": partial(service.add_stock, product_id, 1),
             "reduce_stock": partial(service.reduce_stock, product_id, 1),
-            "update_stock, 2 items": partial(service.update_stock, two_items(product_id)),
+            "bulk_update, 2 items": partial(service.bulk_update, two_items(product_id)),
             "list_products, 100": partial(service.list_products, cursor=product_id),
         }
     for name in next(iter(rows.values())):

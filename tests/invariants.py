@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 
-from inventory.repository import fold_sku
+from inventory.models import fold_sku
 
 
 def check(service, product_ids):

@@ -39,9 +39,7 @@ def race(*calls, seed=None, switch=None, time_limit=TIME_LIMIT):
 
     def run(index, call, turn):
         try:
-            turns.wait(turn)
-            if index == 0:
-                turns.first = threading.get_ident()
+            turns.begin(index, turn)
             results[index] = call()
         except InventoryError as refusal:
             results[index] = refusal
@@ -72,7 +70,8 @@ def race(*calls, seed=None, switch=None, time_limit=TIME_LIMIT):
     for thread in threads:
         thread.join(time_limit)
     assert not any(thread.is_alive() for thread in threads), "deadlock"
-    assert not defects, defects
+    if defects:
+        raise defects[0]
     return results
 
 
@@ -143,6 +142,11 @@ class _Turns:
         if thread not in self._ranks or self._random.random() < CHANGE_OF_RANK:
             self._ranks[thread] = self._random.random()
         return self._ranks[thread]
+
+    def begin(self, index, turn):
+        self.wait(turn)
+        if index == 0:
+            self.first = threading.get_ident()
 
     def wait(self, turn):
         if not turn.acquire(timeout=self._time_limit):

@@ -4,11 +4,14 @@ import base64
 import json
 import queue
 import threading
+from contextlib import nullcontext
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 from conftest import running_server
+from racing import PatientLock, race
 
 from inventory import create_app
 from inventory.alerts import Webhook, is_low_stock_alert
@@ -85,7 +88,7 @@ def test_each_crossing_in_a_batch_raises_an_alert(service, alerts):
         for name, quantity in changes
     ]
 
-    service.update_stock(updates)
+    service.bulk_update(updates)
 
     assert alerts == [4, 2]
 
@@ -100,19 +103,41 @@ def test_a_refused_change_raises_no_alert(service, alerts):
     assert alerts == []
 
 
-def test_forty_threads_over_the_level_raise_one_alert(service, alerts):
+def forty_buyers_cross_the_level_once(products, seed):
     """However many take the last units at once, one of them crosses the level."""
+    alerts = []
+
+    def publish(movement, product):
+        if is_low_stock_alert(movement, product):
+            alerts.append(movement.stock)
+
+    service = InventoryService(products, publish=publish)
     product = service.create_product("Laptop", "LTP-123", stock=40, reorder_level=20)
 
-    threads = [
-        threading.Thread(target=service.reduce_stock, args=(product.id, 1)) for _ in range(40)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    race(*[partial(service.reduce_stock, product.id, 1)] * 40, seed=seed)
 
     assert alerts == [20]
+
+
+@pytest.fixture
+def patient_locks(monkeypatch):
+    """Locks whose waiters let the others take their turns."""
+    monkeypatch.setattr("inventory.repository.threading", SimpleNamespace(Lock=PatientLock))
+
+
+@pytest.mark.parametrize("seed", [None, 0, 1])
+def test_one_crossing_is_one_alert(patient_locks, seed):
+    """In any order of turns, the crossing raises one alert, with its own stock."""
+    forty_buyers_cross_the_level_once(InMemoryProductRepository(), seed)
+
+
+def test_one_alert_relies_on_the_lock(monkeypatch):
+    """With a lock that does nothing, the crossing is missed or made more than once."""
+    products = InMemoryProductRepository()
+    monkeypatch.setattr(products, "lock", lambda product_id: nullcontext())
+
+    with pytest.raises(AssertionError):
+        forty_buyers_cross_the_level_once(products, None)
 
 
 def test_an_alert_is_logged(caplog):

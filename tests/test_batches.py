@@ -131,7 +131,7 @@ def test_a_repeated_key_in_an_item_is_refused(client, laptop):
 
 
 def test_the_first_refused_item_is_named(client, laptop):
-    """Items are judged in order, whatever is wrong with those that follow."""
+    """Items that are well-formed are judged in order, products that are not there included."""
     updates = [
         {"sku": "LTP-123", "operation": "reduce", "quantity": 999},
         {"sku": "unknown", "operation": "add", "quantity": 1},
@@ -196,7 +196,7 @@ def test_a_sku_that_moves_on_before_the_lock_is_followed(interrupted):
         heirs.append(service.create_product("New", "ticket"))
 
     products.happening = replace
-    [changed] = service.update_stock([ADD_TICKET])
+    [changed] = service.bulk_update([ADD_TICKET])
 
     assert (changed.id, changed.stock) == (heirs[0].id, 1)
     assert products.locked == changed.id
@@ -212,7 +212,7 @@ def test_a_product_that_is_deleted_before_the_lock_is_not_found(interrupted, by_
     update = StockUpdate(product_id=ticket.id, operation=Operation.ADD, quantity=1)
 
     with pytest.raises(Exception, match=r"^updates\[0\]: Product not found$"):
-        service.update_stock([update if by_id else ADD_TICKET])
+        service.bulk_update([update if by_id else ADD_TICKET])
 
     assert [m.type for m in service.list_movements(ticket.id)] == ["CREATED", "DELETED"]
 
@@ -222,11 +222,11 @@ def test_the_service_refuses_bad_updates_by_itself(service):
     ticket = service.create_product("Ticket", "TICKET", stock=5)
 
     with pytest.raises(InvalidValueError, match=r"^updates\[1\]: either productId or sku"):
-        service.update_stock([ADD_TICKET, StockUpdate(operation=Operation.ADD, quantity=1)])
+        service.bulk_update([ADD_TICKET, StockUpdate(operation=Operation.ADD, quantity=1)])
     with pytest.raises(InvalidValueError, match=r"^updates\[0\]: quantity"):
-        service.update_stock([StockUpdate(sku="TICKET", operation=Operation.ADD, quantity=-1)])
+        service.bulk_update([StockUpdate(sku="TICKET", operation=Operation.ADD, quantity=-1)])
     with pytest.raises(InsufficientStockError, match=r"^updates\[1\]: Not enough"):
-        service.update_stock(
+        service.bulk_update(
             [ADD_TICKET, StockUpdate(sku="TICKET", operation=Operation.REDUCE, quantity=7)]
         )
 

@@ -55,7 +55,7 @@ def test_a_subscriber_gets_every_movement_with_its_product():
     service.add_stock(product.id, 1)
     service.reduce_stock(product.id, 2)
     updates = [StockUpdate(sku="LTP-123", operation=Operation.ADD, quantity=n) for n in (3, 4)]
-    service.update_stock(updates)
+    service.bulk_update(updates)
     service.delete_product(product.id)
     service.restore_product(product.id)
 
@@ -82,13 +82,13 @@ def test_a_subscriber_has_one_thread_of_its_own():
 
 
 def test_without_subscribers_there_is_no_thread():
-    """An app that nobody subscribes to starts no thread, whatever is done to its stock."""
+    """An app that nobody subscribes to starts no thread, as long as it has no alert to log."""
     before = set(threading.enumerate())
     service = service_of(create_app())
     product = service.create_product("Laptop", "LTP-123", stock=20)
     service.reduce_stock(product.id, 1)
 
-    assert set(threading.enumerate()) == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_subscriber_that_raises_is_logged_and_goes_on(caplog):
@@ -130,23 +130,16 @@ def test_a_subscriber_that_blocks_delays_nobody(blocked):
 
 def test_no_lock_is_held_while_a_subscriber_is_called():
     """A subscriber may change the very product that it is told of."""
-    recorder = Recorder(expected=2)
+    added = threading.Event()
 
     def top_up(movement, product):
         if movement.type is MovementType.REDUCED:
             service.add_stock(product.id, 10)
+            added.set()
 
-    service = service_of(create_app(subscribers=[top_up, recorder]))
+    service = service_of(create_app(subscribers=[top_up]))
     product = service.create_product("Laptop", "LTP-123", stock=5)
-    added = threading.Event()
-    service_of_added = service.add_stock
-
-    def add_stock(*arguments):
-        service_of_added(*arguments)
-        added.set()
-
-    service.add_stock = add_stock
-    service.reduce_stock(product.id, 1)
+    threading.Thread(target=service.reduce_stock, args=(product.id, 1), daemon=True).start()
 
     assert added.wait(SECONDS)
     assert service.get_product(product.id).stock == 14

@@ -234,7 +234,7 @@ def test_a_body_that_cannot_be_read_changes_nothing(client, laptop):
 
 
 def test_a_body_that_does_not_arrive_keeps_no_retry_waiting(server):
-    """After a connection is lost half-way, the same request succeeds on another one."""
+    """While one connection still owes half of its body, the same request succeeds on another."""
     body = b'{"name": "Laptop", "sku": "LOST"}'
     head = b"POST /products HTTP/1.1\r\nIdempotency-Key: lost\r\nContent-Length: %d\r\n\r\n"
     host, port = server.removeprefix("http://").split(":")

@@ -134,7 +134,7 @@ def test_expired_units_are_never_sold(service, clock, milk):
         lambda service, milk: service.add_stock(milk, 1),
         lambda service, milk: service.reduce_stock(milk, 1),
         lambda service, milk: service.delete_product(milk),
-        lambda service, milk: service.update_stock(
+        lambda service, milk: service.bulk_update(
             [StockUpdate(product_id=milk, operation=Operation.ADD, quantity=1)]
         ),
     ],
@@ -170,7 +170,7 @@ def test_a_refused_batch_writes_off_all_the_same(service, clock, milk):
     ]
 
     with pytest.raises(InsufficientStockError, match=r"^updates\[1\]"):
-        service.update_stock(updates)
+        service.bulk_update(updates)
 
     assert log(service, milk)[3:] == [("EXPIRED", -2, 8)]
 
@@ -180,7 +180,7 @@ def test_a_batch_takes_and_brings_lots(service, milk, day):
     take = StockUpdate(sku="MILK", operation=Operation.REDUCE, quantity=3)
     bring = StockUpdate(sku="MILK", operation=Operation.ADD, quantity=4, expires_at=day(1))
 
-    first, second, third = service.update_stock([take, bring, take])
+    first, second, third = service.bulk_update([take, bring, take])
 
     assert quantities(first) == ([2], 5)
     assert quantities(second) == ([4, 2], 5)
@@ -192,7 +192,7 @@ def test_units_that_are_taken_have_no_expiry(service, milk, day):
     take = StockUpdate(sku="MILK", operation=Operation.REDUCE, quantity=1, expires_at=day(1))
 
     with pytest.raises(InvalidValueError, match=r"^updates\[0\]: expiresAt is for units"):
-        service.update_stock([take])
+        service.bulk_update([take])
 
 
 def test_a_write_off_makes_a_version_stale(service, clock, milk):

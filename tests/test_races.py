@@ -98,7 +98,7 @@ def overlapping_batches_conserve_the_total(service, race):
     def transfer(source, target):
         reduce = StockUpdate(product_id=source, operation=Operation.REDUCE, quantity=1)
         add = StockUpdate(product_id=target, operation=Operation.ADD, quantity=1)
-        service.update_stock([reduce, add])
+        service.bulk_update([reduce, add])
 
     race(*[partial(transfer, *pair) for pair in permutations(ids, 2)] * 2)
 
@@ -115,7 +115,7 @@ def batches_and_single_calls_conserve_the_total(service, race):
     ]
 
     race(
-        *[partial(service.update_stock, both)] * 6,
+        *[partial(service.bulk_update, both)] * 6,
         *[partial(service.add_stock, product_id, 1) for product_id in ids] * 6,
     )
 
@@ -199,7 +199,7 @@ def test_batches_that_lock_in_any_order_deadlock(monkeypatch):
     monkeypatch.setattr("inventory.service.sorted", either_way, raising=False)
     service = InventoryService(InMemoryProductRepository())
 
-    with pytest.raises(AssertionError, match="deadlock|Timeout"):
+    with pytest.raises(TimeoutError):
         overlapping_batches_conserve_the_total(service, partial(race, time_limit=0.3))
 
 
@@ -238,7 +238,7 @@ def test_the_clock_is_read_before_the_lock_is_taken():
     add = StockUpdate(sku="TICKET", operation=Operation.ADD, quantity=1)
 
     race(partial(service.add_stock, ticket.id, 1), time_limit=5)
-    race(partial(service.update_stock, [add]), time_limit=5)
+    race(partial(service.bulk_update, [add]), time_limit=5)
 
     assert service.get_product(ticket.id).stock == 2
 
@@ -302,7 +302,7 @@ def test_a_product_that_is_being_created_is_there_or_not():
 
         product, result = race(
             partial(service.create_product, "Ticket", "TICKET"),
-            partial(service.update_stock, [add]),
+            partial(service.bulk_update, [add]),
             switch=line,
         )
 
@@ -324,7 +324,7 @@ def test_the_log_is_never_behind_the_product():
             assert before.version <= len(movements) <= after.version
             assert movements[before.version - 1].stock == before.stock
 
-        race(partial(service.update_stock, batch), look, switch=line)
+        race(partial(service.bulk_update, batch), look, switch=line)
         race(partial(service.reduce_stock, ticket.id, 1), look, switch=line)
 
 
@@ -343,8 +343,8 @@ def test_invariants_hold_under_random_use(seed):
             [
                 partial(service.add_stock, product_id, quantity),
                 partial(service.reduce_stock, product_id, quantity),
-                partial(service.update_stock, [update, replace(update, product_id=other)]),
-                partial(service.update_stock, [replace(update, product_id=None, sku="shelf-1")]),
+                partial(service.bulk_update, [update, replace(update, product_id=other)]),
+                partial(service.bulk_update, [replace(update, product_id=None, sku="shelf-1")]),
                 partial(service.delete_product, product_id),
                 partial(service.restore_product, product_id),
                 partial(service.create_product, "Shelf", f"shelf-{random.randint(0, 3)}"),

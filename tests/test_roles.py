@@ -119,6 +119,12 @@ def test_a_known_caller_is_told_what_is_wrong(client):
     assert client.patch("/products", headers=MANAGER).status_code == 405
 
 
+@pytest.mark.parametrize("path", ["/products", "/products/x", "/products/x/movements"])
+def test_every_caller_may_ask_for_the_methods(client, path):
+    """OPTIONS is answered to any known caller."""
+    assert client.options(path, headers=MANAGER).status_code == 200
+
+
 def test_the_scheme_is_read_in_any_letter_case(client):
     """`bearer` is as good as `Bearer` (RFC 9110, 11.1), and so are several spaces after it."""
     headers = {"Authorization": "bearer  admin-token"}

@@ -124,8 +124,8 @@ def test_malformed_http_is_refused_in_json(server, request_bytes, status):
     assert list(json.loads(body)) == ["error", "message"]
 
 
-def test_the_app_runs_under_the_flask_command():
-    """`flask --app inventory run` finds the factory."""
+def test_the_flask_command_finds_the_app():
+    """`flask --app inventory` finds the factory, and its routes."""
     command = [sys.executable, "-m", "flask", "--app", "inventory", "routes"]
 
     routes = subprocess.run(

@@ -66,8 +66,8 @@ def authorizer(tokens: str) -> Callable[[], None]:
                 "Authentication required", www_authenticate=WWWAuthenticate("bearer")
             )
         g.actor = caller.name
-        if request.endpoint is None:
-            return  # no such path or method, which a known caller may be told
+        if request.endpoint is None or request.method == "OPTIONS":
+            return  # which paths and methods there are, a known caller may be told
         roles = PERMISSIONS.get(request.endpoint, frozenset())
         if caller.role not in roles:
             who = f"Only {' or '.join(sorted(roles))}" if roles else "Nobody"

@@ -20,7 +20,6 @@ _STATUS: dict[type[InventoryError], int] = {  # 400 where none is named
     ProductChangedError: 412,
 }
 
-
 _DEFECT = "Internal server error"
 
 _HTTP_MESSAGES = {

@@ -12,8 +12,8 @@ from flask import Response, current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import UnprocessableEntity
 
+from inventory.api import View
 from inventory.api.auth import actor
-from inventory.api.parsing import View
 from inventory.errors import InvalidValueError
 
 Key = tuple[str | None, str]

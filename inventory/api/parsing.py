@@ -12,7 +12,8 @@ from flask import current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from inventory.errors import InvalidValueError, refusals_name
+from inventory.api import View
+from inventory.errors import InvalidValueError, prefix_refusals
 from inventory.models import Operation, StockStatus, StockUpdate
 
 MAX_BODY = 1024 * 1024
@@ -21,20 +22,18 @@ MAX_BODY = 1024 * 1024
 MAX_ITEMS = 1000
 """The most that one request may change, or ask to see."""
 
-View = Callable[..., ResponseReturnValue]
-
-_REPEATED = object()
+_REPEATED = object()  # stands for the value of a key that an object has twice
 
 _VERSION_TAG = re.compile(r'\s*"[1-9][0-9]{0,17}"\s*')
 
 
 def read_object(*, required: Collection[str], optional: Collection[str] = ()) -> dict[str, Any]:
-    """Return the members of the JSON object that the request's body is, whatever its type says.
+    """Return the fields of the JSON object that the request's body is, whatever its type says.
 
-    Which members there are is judged here; what they may hold is for the model to say.
+    Which fields there are is judged here; what they may hold is for the model to say.
 
     Raises:
-        InvalidValueError: the body is no JSON object in UTF-8, or a member is unknown, repeated
+        InvalidValueError: the body is no JSON object in UTF-8, or a field is unknown, repeated
             or missing.
         RequestEntityTooLarge: the body is larger than `MAX_BODY`.
     """
@@ -49,7 +48,7 @@ def read_object(*, required: Collection[str], optional: Collection[str] = ()) ->
         raise InvalidValueError("body is nested too deeply") from None
     if not isinstance(body, dict):
         raise InvalidValueError("body must be a JSON object in UTF-8")
-    return _checked_members(body, required, optional)
+    return _checked_fields(body, required, optional)
 
 
 def read_updates() -> list[StockUpdate]:
@@ -64,20 +63,20 @@ def read_updates() -> list[StockUpdate]:
         raise InvalidValueError(f"updates must be a list of 1 to {MAX_ITEMS} items")
     updates = []
     for index, item in enumerate(items):
-        with refusals_name(f"updates[{index}]"):
+        with prefix_refusals(f"updates[{index}]: "):
             updates.append(_update(item))
     return updates
 
 
-def expiry(members: dict[str, Any]) -> datetime | None:
-    """Return the member `expiresAt`, or None where there is none.
+def expiry(fields: dict[str, Any]) -> datetime | None:
+    """Return the field `expiresAt`, or None where there is none.
 
     Raises:
         InvalidValueError: it is not an ISO 8601 date-time with an offset or `Z`.
     """
-    if "expiresAt" not in members:
+    if "expiresAt" not in fields:
         return None
-    text = members["expiresAt"]
+    text = fields["expiresAt"]
     try:
         if "T" in text and (at := datetime.fromisoformat(text)).tzinfo:
             return at.astimezone(UTC)
@@ -98,8 +97,8 @@ def expected_versions() -> Container[int] | None:
     return {int(tag.strip()[1:-1]) for tag in tags if _VERSION_TAG.fullmatch(tag)}
 
 
-def takes_query(**parsers: Callable[[str, str], Any]) -> Callable[[View], View]:
-    """Let a view take query parameters: each is parsed, given its name and text, and passed on.
+def takes_query(**parsers: Callable[[str], Any]) -> Callable[[View], View]:
+    """Let a view take query parameters: each is parsed from its text, and passed on by its name.
 
     A view without this takes none; see `refuse_unknown_parameters`.
     """
@@ -107,8 +106,10 @@ def takes_query(**parsers: Callable[[str, str], Any]) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapper(**arguments: Any) -> ResponseReturnValue:
-            query = {name: parsers[name](name, text) for name, text in request.args.items()}
-            return view(**arguments, **query)
+            for name, text in request.args.items():
+                with prefix_refusals(f"{name} "):
+                    arguments[name] = parsers[name](text)
+            return view(**arguments)
 
         wrapper.query_parameters = parsers.keys()  # type: ignore[attr-defined]
         return wrapper
@@ -136,39 +137,32 @@ def refuse_unknown_parameters() -> None:
             raise InvalidValueError(f"{name} must be given only once")
 
 
-def text(_name: str, text: str) -> str:
-    """Return a parameter as it is."""
-    return text
-
-
-def limit(name: str, text: str) -> int:
+def page_limit(text: str) -> int:
     """Return how many items a page may hold, 1 to `MAX_ITEMS`."""
-    return _whole_number(name, text, 1, MAX_ITEMS)
+    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= MAX_ITEMS:
+        raise InvalidValueError(f"must be an integer from 1 to {MAX_ITEMS}")
+    return int(text)
 
 
-def version(name: str, text: str) -> int:
+def version(text: str) -> int:
     """Return the version of a product, or 0 for none."""
-    return _whole_number(name, text, 0, 10**9)
+    if not re.fullmatch("[0-9]+", text):
+        raise InvalidValueError("must be an integer of at least 0")
+    return _integer(text)
 
 
-def stock_status(name: str, text: str) -> StockStatus:
+def stock_status(text: str) -> StockStatus:
     """Return the status that is named."""
     try:
         return StockStatus(text)
     except ValueError:
-        raise InvalidValueError(f"{name} must be {' or '.join(StockStatus)}") from None
-
-
-def _whole_number(name: str, text: str, minimum: int, maximum: int) -> int:
-    if not re.fullmatch("[0-9]{1,18}", text) or not minimum <= int(text) <= maximum:
-        raise InvalidValueError(f"{name} must be an integer from {minimum} to {maximum}")
-    return int(text)
+        raise InvalidValueError(f"must be {' or '.join(StockStatus)}") from None
 
 
 def _update(item: object) -> StockUpdate:
     if not isinstance(item, dict):
         raise InvalidValueError("must be a JSON object")
-    _checked_members(item, ("operation", "quantity"), ("productId", "sku", "expiresAt"))
+    _checked_fields(item, ("operation", "quantity"), ("productId", "sku", "expiresAt"))
     for name in ("productId", "sku"):
         if name in item and not isinstance(item[name], str):
             raise InvalidValueError(f"{name} must be a string")
@@ -183,18 +177,18 @@ def _update(item: object) -> StockUpdate:
     )
 
 
-def _checked_members(
-    members: dict[str, Any], required: Collection[str], optional: Collection[str]
+def _checked_fields(
+    fields: dict[str, Any], required: Collection[str], optional: Collection[str]
 ) -> dict[str, Any]:
-    for name, value in members.items():
+    for name, value in fields.items():
         if name not in required and name not in optional:
             raise InvalidValueError(f"unknown field {_quoted(name)}")
         if value is _REPEATED:
             raise InvalidValueError(f"{name} must be given only once")
     for name in required:
-        if name not in members:
+        if name not in fields:
             raise InvalidValueError(f"{name} is required")
-    return members
+    return fields
 
 
 def _quoted(name: str) -> str:
@@ -202,10 +196,10 @@ def _quoted(name: str) -> str:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for name, value in pairs:
-        members[name] = _REPEATED if name in members else value
-    return members
+        fields[name] = _REPEATED if name in fields else value
+    return fields
 
 
 def _integer(literal: str) -> int:

@@ -5,27 +5,27 @@ from typing import Any
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
+from inventory.api import current_service
 from inventory.api.auth import actor
 from inventory.api.idempotency import idempotent
 from inventory.api.parsing import (
     expected_versions,
     expiry,
-    limit,
+    page_limit,
     read_object,
     read_updates,
     stock_status,
     takes_query,
-    text,
     version,
 )
 from inventory.api.representations import (
     movement_json,
     product_json,
     product_response,
+    result_json,
     status_json,
     stock_response,
 )
-from inventory.api.services import current_service
 
 products = Blueprint("products", __name__, url_prefix="/products")
 
@@ -79,6 +79,7 @@ def reduce_stock(product_id: str) -> ResponseReturnValue:
 def get_product(product_id: str) -> ResponseReturnValue:
     """Show a product."""
     response = product_response(current_service().get_product(product_id))
+    # Werkzeug's make_conditional would judge an If-Match too, and send the product with a 412.
     if "If-None-Match" in request.headers:
         etag, _ = response.get_etag()
         if request.if_none_match.contains_weak(etag or ""):
@@ -93,7 +94,7 @@ def get_status(product_id: str) -> ResponseReturnValue:
 
 
 @products.get("")
-@takes_query(status=stock_status, sku=text, limit=limit, cursor=text)
+@takes_query(status=stock_status, sku=str, limit=page_limit, cursor=str)
 def list_products(**query: Any) -> ResponseReturnValue:
     """Show a page of the catalogue, in order of creation."""
     page, cursor = current_service().list_products(**query)
@@ -105,9 +106,8 @@ def list_products(**query: Any) -> ResponseReturnValue:
 def bulk_update() -> ResponseReturnValue:
     """Change the stock of several products, or of none."""
     updates = read_updates()
-    changed = current_service().update_stock(updates, actor=actor())
-    results = [{"productId": product.id, "newStock": product.stock} for product in changed]
-    return {"success": True, "results": results}
+    changed = current_service().bulk_update(updates, actor=actor())
+    return {"success": True, "results": [result_json(product) for product in changed]}
 
 
 @products.delete("/<product_id>")
@@ -128,7 +128,7 @@ def restore_product(product_id: str) -> ResponseReturnValue:
 
 
 @products.get("/<product_id>/movements")
-@takes_query(after=version, limit=limit)
+@takes_query(after=version, limit=page_limit)
 def list_movements(product_id: str, **query: int) -> ResponseReturnValue:
     """Show what has happened to a product, deleted or not."""
     movements = current_service().list_movements(product_id, **query)

@@ -9,8 +9,8 @@ from typing import Any
 from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 
+from inventory.api import current_service
 from inventory.api.parsing import stock_status, takes_query
-from inventory.api.services import current_service
 from inventory.models import Product, timestamp
 
 reports = Blueprint("reports", __name__, url_prefix="/reports")

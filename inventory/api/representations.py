@@ -8,7 +8,7 @@ from flask.json.provider import DefaultJSONProvider
 from inventory.models import Product, StockMovement, timestamp
 
 
-class JSONProvider(DefaultJSONProvider):
+class UnsortedJSON(DefaultJSONProvider):
     """Flask's JSON, with the keys in the order in which they were written."""
 
     sort_keys = False
@@ -43,9 +43,9 @@ def status_json(product: Product) -> dict[str, Any]:
     }
 
 
-def stock_json(product: Product) -> dict[str, Any]:
+def result_json(product: Product) -> dict[str, Any]:
     """Return what a change of stock led to."""
-    return {"success": True, "productId": product.id, "newStock": product.stock}
+    return {"productId": product.id, "newStock": product.stock}
 
 
 def movement_json(movement: StockMovement) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def product_response(product: Product) -> Response:
 
 def stock_response(product: Product) -> Response:
     """Return the answer to a change of a product's stock."""
-    return _versioned(product, stock_json(product))
+    return _versioned(product, {"success": True, **result_json(product)})
 
 
 def _versioned(product: Product, body: dict[str, Any]) -> Response:

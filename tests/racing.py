@@ -48,15 +48,8 @@ def race(*calls, seed=None, switch=None, time_limit=TIME_LIMIT):
         finally:
             turns.pass_on()
 
-    def trace(frame, event, _argument):
-        if frame.f_code.co_filename not in _TRACED:
-            return None
-        if event != "call":
-            turns.give_way()
-        return trace
-
     before = threading.gettrace()
-    threading.settrace(trace)
+    threading.settrace(_giving_way(turns))
     try:
         threads = [
             threading.Thread(target=run, args=(index, call, turns.queue()), daemon=True)
@@ -69,10 +62,26 @@ def race(*calls, seed=None, switch=None, time_limit=TIME_LIMIT):
     turns.pass_on()
     for thread in threads:
         thread.join(time_limit)
-    assert not any(thread.is_alive() for thread in threads), "deadlock"
+    if any(thread.is_alive() for thread in threads):
+        raise DeadlockError
     if defects:
         raise defects[0]
     return results
+
+
+def _giving_way(turns):
+    def trace(frame, event, _argument):
+        if frame.f_code.co_filename not in _TRACED:
+            return None
+        if event != "call":
+            turns.give_way()
+        return trace
+
+    return trace
+
+
+class DeadlockError(AssertionError):
+    """A thread has waited for longer than it can take for the others to give way."""
 
 
 class PatientLock:
@@ -150,7 +159,7 @@ class _Turns:
 
     def wait(self, turn):
         if not turn.acquire(timeout=self._time_limit):
-            raise TimeoutError
+            raise DeadlockError
 
     def pass_on(self):
         with self._guard:

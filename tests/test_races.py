@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import invariants
 import pytest
-from racing import PatientLock, race
+from racing import DeadlockError, PatientLock, race
 
 from inventory import create_app
 from inventory.errors import DuplicateSkuError, InsufficientStockError, InventoryError
@@ -199,7 +199,7 @@ def test_batches_that_lock_in_any_order_deadlock(monkeypatch):
     monkeypatch.setattr("inventory.service.sorted", either_way, raising=False)
     service = InventoryService(InMemoryProductRepository())
 
-    with pytest.raises(TimeoutError):
+    with pytest.raises(DeadlockError):
         overlapping_batches_conserve_the_total(service, partial(race, time_limit=0.3))
 
 

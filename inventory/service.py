@@ -162,7 +162,7 @@ class InventoryService:
             ProductNotFoundError: there is no such product, or it is not deleted.
             DuplicateSkuError: another product has taken its SKU since.
         """
-        return self._change(product_id, MovementType.RESTORED, Product.restored, None, actor)
+        return self._change(product_id, MovementType.RESTORED, Product.restored, actor=actor)
 
     def bulk_update(
         self, updates: Sequence[StockUpdate], *, actor: str | None = None
@@ -259,17 +259,17 @@ class InventoryService:
     def _change(
         self,
         product_id: str,
-        movement_type: MovementType,
-        change: Callable[[Product, datetime], Product],
-        expected_versions: Container[int] | None,
-        actor: str | None,
+        movement_type: MovementType = MovementType.EXPIRED,
+        change: Callable[[Product, datetime], Product] | None = None,
+        expected_versions: Container[int] | None = None,
+        actor: str | None = None,
     ) -> Product:
-        """Make one change of one product: the door through which each add, reduce and delete goes.
+        """Make one change: the one door through which an existing product is changed.
 
         Between the look at the present value and its replacement nobody else changes the product.
-        That is where the race is prevented. What `change` raises leaves all as it was. Only
-        `bulk_update`, which locks several products, and `_fresh`, which may have to write off
-        before a read, take a product's lock beside it, and in the same way.
+        That is where the race is prevented. What `change` raises leaves all as it was; without a
+        `change`, only what has expired is written off. Nothing else takes a product's lock but
+        `bulk_update`, which takes several.
         """
         # Read before the lock is taken: a thread that loses the processor while it holds a lock
         # stops all that wait for it. Product sees to it that updated_at moves on all the same.
@@ -279,6 +279,8 @@ class InventoryService:
             before = self._write_off(before, now)
             if expected_versions is not None and before.version not in expected_versions:
                 raise ProductChangedError
+            if change is None:
+                return before
             after = self._store(movement_type, before, change(before, now), actor)
             # Once more, for a restored product: units may have expired while it was deleted.
             return self._write_off(after, now)
@@ -345,13 +347,9 @@ class InventoryService:
         Raises:
             ProductNotFoundError: it has been deleted meanwhile.
         """
-        if not product.lots:
-            return product
-        now = self._clock()
-        if not product.has_expired(now):
-            return product
-        with self._products.lock(product.id):
-            return self._write_off(self._get(product.id), now)
+        if product.lots and product.has_expired(self._clock()):
+            return self._change(product.id)
+        return product
 
     def _fresh_with_status(
         self, status: StockStatus | None, products: Iterator[Product]

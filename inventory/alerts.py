@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 TIMEOUT = 5
 """Seconds for which a receiver may be silent."""
 
-PAUSES = (1, 2, 4, 8)
+PAUSES = (0.5, 1, 2, 4)
 """Seconds between attempts, the last of which is given up."""
 
 

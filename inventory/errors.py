@@ -7,9 +7,11 @@ from contextlib import contextmanager
 class InventoryError(Exception):
     """Base of all refusals; `str(error)` says what was wrong. A refused call changes nothing."""
 
+    message = "Refused"
+    """What is said where a refusal is raised without words of its own."""
 
-class SettingError(Exception):
-    """A setting with which the inventory cannot start; the message names it."""
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.message)
 
 
 class InvalidValueError(InventoryError):
@@ -19,29 +21,29 @@ class InvalidValueError(InventoryError):
 class InsufficientStockError(InventoryError):
     """More was asked for than there is."""
 
-    def __init__(self, message: str = "Not enough stock available") -> None:
-        super().__init__(message)
+    message = "Not enough stock available"
 
 
 class ProductNotFoundError(InventoryError):
     """There is no such product."""
 
-    def __init__(self, message: str = "Product not found") -> None:
-        super().__init__(message)
+    message = "Product not found"
 
 
 class DuplicateSkuError(InventoryError):
     """Another product has this SKU, perhaps in another letter case."""
 
-    def __init__(self, message: str = "SKU already exists") -> None:
-        super().__init__(message)
+    message = "SKU already exists"
 
 
 class ProductChangedError(InventoryError):
     """The product is not at a version that the caller expects."""
 
-    def __init__(self, message: str = "Product has changed") -> None:
-        super().__init__(message)
+    message = "Product has changed"
+
+
+class SettingError(Exception):
+    """A setting with which the inventory cannot start; the message names it."""
 
 
 @contextmanager

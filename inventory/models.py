@@ -116,7 +116,7 @@ class Product:
         Raises:
             InvalidValueError: a value breaks the rules listed for its attribute.
         """
-        product = cls(
+        return cls(
             id=str(uuid4()),
             name=_stripped("name", name, longest=200),
             sku=checked_sku(sku),
@@ -124,11 +124,8 @@ class Product:
             reorder_level=reorder_level,
             created_at=now,
             updated_at=now,
+            lots=() if expires_at is None else _with_lot((), stock, expires_at, now),
         )
-        if expires_at is None:
-            return product
-        lots = _with_lot((), stock, expires_at, now)
-        return replace(product, lots=lots if stock else ())
 
     @property
     def status(self) -> StockStatus:
@@ -310,6 +307,8 @@ def _with_lot(
     new = Lot(expires_at.astimezone(UTC), quantity)
     if new.has_expired(now):
         raise InvalidValueError("expiresAt must be in the future")
+    if not quantity:  # of a product that is created empty
+        return lots
     place = bisect_left(lots, new.expires_at, key=attrgetter("expires_at"))
     before, after = lots[:place], lots[place:]
     if after and after[0].expires_at == new.expires_at:

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import PIPE
+from types import SimpleNamespace
 
 import pytest
+from racing import PatientLock
 
 from inventory import create_app
 from inventory.api.idempotency import IdempotencyKeys
@@ -69,6 +71,12 @@ def laptop(client):
     """The JSON of a product with 20 in stock and a reorder level of 5."""
     body = {"name": "Laptop", "sku": "LTP-123", "stock": 20, "reorderLevel": 5}
     return client.post("/products", json=body).json
+
+
+@pytest.fixture
+def patient_locks(monkeypatch):
+    """Locks of the repository whose waiters let the others take their turns in a race."""
+    monkeypatch.setattr("inventory.repository.threading", SimpleNamespace(Lock=PatientLock))
 
 
 @contextmanager

@@ -3,15 +3,17 @@
 import base64
 import json
 import queue
+import signal
+import socket
 import threading
-from contextlib import nullcontext
+from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
+from urllib.request import Request, urlopen
 
 import pytest
-from conftest import running_server
-from racing import PatientLock, race
+from conftest import running_server, url_of
+from racing import WithoutProductLocks, race
 
 from inventory import create_app
 from inventory.alerts import Webhook, is_low_stock_alert
@@ -119,25 +121,16 @@ def forty_buyers_cross_the_level_once(products, seed):
     assert alerts == [20]
 
 
-@pytest.fixture
-def patient_locks(monkeypatch):
-    """Locks whose waiters let the others take their turns."""
-    monkeypatch.setattr("inventory.repository.threading", SimpleNamespace(Lock=PatientLock))
-
-
 @pytest.mark.parametrize("seed", [None, 0, 1])
 def test_one_crossing_is_one_alert(patient_locks, seed):
     """In any order of turns, the crossing raises one alert, with its own stock."""
     forty_buyers_cross_the_level_once(InMemoryProductRepository(), seed)
 
 
-def test_one_alert_relies_on_the_lock(monkeypatch):
+def test_one_alert_relies_on_the_lock():
     """With a lock that does nothing, the crossing is missed or made more than once."""
-    products = InMemoryProductRepository()
-    monkeypatch.setattr(products, "lock", lambda product_id: nullcontext())
-
     with pytest.raises(AssertionError):
-        forty_buyers_cross_the_level_once(products, None)
+        forty_buyers_cross_the_level_once(WithoutProductLocks(), None)
 
 
 def test_an_alert_is_logged(caplog):
@@ -363,6 +356,27 @@ def test_a_malformed_url_is_one_clear_line():
 
     assert process.returncode == 1
     assert errors == "run.py: INVENTORY_WEBHOOK_URL must be an http or https URL\n"
+
+
+def test_a_signal_ends_the_server_with_its_queues_full():
+    """Where a receiver is silent, one line says what was not delivered; more signals do nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with running_server(INVENTORY_WEBHOOK_URL=url, no_proxy="*") as process:
+            server = url_of(process)
+            for sku in ("LTP-1", "LTP-2"):
+                body = json.dumps({"name": "Laptop", "sku": sku}).encode()
+                urlopen(Request(f"{server}/products", body), timeout=SECONDS).close()
+            process.send_signal(signal.SIGINT)
+            with suppress(OSError):
+                while True:  # until the server listens no more, and only the delivery goes on
+                    urlopen(f"{server}/products", timeout=SECONDS).close()
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=SECONDS)
+
+    assert process.returncode == 0
+    assert errors.endswith("\n2 movements were not delivered before the end\n")
+    assert "Traceback" not in errors
 
 
 def test_the_url_comes_from_the_environment(receiver, pauses, monkeypatch):

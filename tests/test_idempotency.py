@@ -160,15 +160,14 @@ def patient(monkeypatch):
 
 def twins_reduce(app, number, key="key-1", **order):
     """So many requests under one key, and what is left of a stock of 20 after them."""
-    client = app.test_client()
-    ticket = client.post("/products", json={"name": "Ticket", "sku": key, "stock": 20}).json
-    url = f"/products/{ticket['id']}/reduce"
+    service = app.extensions["inventory"]
+    ticket = service.create_product("Ticket", key, stock=20)
 
     def reduce():
-        headers = {"Idempotency-Key": key}
+        url, headers = f"/products/{ticket.id}/reduce", {"Idempotency-Key": key}
         return app.test_client().put(url, json={"quantity": 1}, headers=headers)
 
-    return race(*[reduce] * number, **order), stock(client, ticket)
+    return race(*[reduce] * number, **order), service.get_product(ticket.id).stock
 
 
 @pytest.mark.parametrize("seed", [None, *range(6)])

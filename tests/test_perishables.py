@@ -1,14 +1,12 @@
 """Perishable units: the soonest to expire go first, and what has expired is no stock."""
 
 from collections import Counter
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from random import Random
-from types import SimpleNamespace
 
 import pytest
-from racing import PatientLock, race
+from racing import WithoutProductLocks, race
 
 from inventory.alerts import is_low_stock_alert
 from inventory.errors import (
@@ -288,12 +286,6 @@ def test_a_read_of_fresh_units_takes_no_lock(service, milk):
     assert read == milk
 
 
-@pytest.fixture
-def patient_locks(monkeypatch):
-    """Locks whose waiters let the others take their turns."""
-    monkeypatch.setattr("inventory.repository.threading", SimpleNamespace(Lock=PatientLock))
-
-
 def eight_readers_find_an_expired_lot(products, clock, seed):
     """Concurrent reads of an expired lot make one write-off, and all see the stock after it."""
     published = []
@@ -317,13 +309,10 @@ def test_concurrent_reads_make_one_write_off(patient_locks, clock, seed):
     eight_readers_find_an_expired_lot(InMemoryProductRepository(), clock, seed)
 
 
-def test_one_write_off_relies_on_the_lock(clock, monkeypatch):
+def test_one_write_off_relies_on_the_lock(clock):
     """With a lock that does nothing, readers write off more than once."""
-    products = InMemoryProductRepository()
-    monkeypatch.setattr(products, "lock", lambda product_id: nullcontext())
-
     with pytest.raises(AssertionError):
-        eight_readers_find_an_expired_lot(products, clock, None)
+        eight_readers_find_an_expired_lot(WithoutProductLocks(), clock, None)
 
 
 def test_a_product_that_is_deleted_while_it_is_read_is_not_found(patient_locks, clock, day):

@@ -10,11 +10,10 @@ from dataclasses import replace
 from functools import partial
 from itertools import cycle, permutations
 from random import Random
-from types import SimpleNamespace
 
 import invariants
 import pytest
-from racing import DeadlockError, PatientLock, race
+from racing import DeadlockError, WithoutProductLocks, race
 
 from inventory import create_app
 from inventory.errors import DuplicateSkuError, InsufficientStockError, InventoryError
@@ -29,15 +28,7 @@ LINES = range(150)
 """After how many lines the first thread stands still; a batch of two has up to twice as many."""
 
 
-@pytest.fixture(autouse=True)
-def patient_locks(monkeypatch):
-    """Locks whose waiters let the others take their turns."""
-    monkeypatch.setattr("inventory.repository.threading", SimpleNamespace(Lock=PatientLock))
-
-
-class WithoutProductLocks(InMemoryProductRepository):
-    def lock(self, product_id):
-        return nullcontext()
+pytestmark = pytest.mark.usefixtures("patient_locks")
 
 
 class WithoutSkuLock(InMemoryProductRepository):

@@ -1,11 +1,9 @@
 """Optimistic locking: change or read a product only if it is, or is not, at a version."""
 
-from contextlib import nullcontext
 from functools import partial
-from types import SimpleNamespace
 
 import pytest
-from racing import PatientLock, race
+from racing import WithoutProductLocks, race
 
 from inventory.errors import ProductChangedError
 from inventory.models import Product
@@ -111,20 +109,12 @@ def one_of_32_optimists_wins(service):
     assert service.get_product(ticket.id).stock == 31
 
 
-@pytest.fixture
-def patient_locks(monkeypatch):
-    """Locks whose waiters let the others take their turns."""
-    monkeypatch.setattr("inventory.repository.threading", SimpleNamespace(Lock=PatientLock))
-
-
 def test_one_optimist_wins(patient_locks):
     """The version is judged under the product's lock."""
     one_of_32_optimists_wins(InventoryService(InMemoryProductRepository()))
 
 
-def test_optimists_rely_on_the_lock(monkeypatch):
+def test_optimists_rely_on_the_lock():
     """With a lock that does nothing, more than one optimist wins."""
-    products = InMemoryProductRepository()
-    monkeypatch.setattr(products, "lock", lambda product_id: nullcontext())
     with pytest.raises(AssertionError):
-        one_of_32_optimists_wins(InventoryService(products))
+        one_of_32_optimists_wins(InventoryService(WithoutProductLocks()))

@@ -1,26 +1,22 @@
 """An inventory API: products, their stock, and changes of it that stay right under concurrency."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from flask import Flask
 
 from inventory.alerts import Webhook, is_low_stock_alert, log_alert
-from inventory.api.auth import authorizer
-from inventory.api.errors import register_error_handlers
+from inventory.api import batches, catalogue, history, products, report
+from inventory.api.errors import error_response
 from inventory.api.idempotency import IdempotencyKeys
-from inventory.api.parsing import MAX_BODY, refuse_unknown_parameters
-from inventory.api.products import products
-from inventory.api.reports import reports
-from inventory.api.representations import UnsortedJSON
+from inventory.api.parsing import MAX_BODY, parse_query
+from inventory.api.roles import authorizer
 from inventory.events import Feed, Subscriber, Subscription
 from inventory.models import utc_now
 from inventory.repository import InMemoryProductRepository
 from inventory.service import InventoryService
-
-_SETTINGS = ("INVENTORY_WEBHOOK_URL", "INVENTORY_TOKENS")
 
 
 def create_app(
@@ -32,28 +28,29 @@ def create_app(
     """Build an app with an empty inventory of its own.
 
     Args:
-        config: settings that go before those of the environment, as in `Flask.config`.
-            `INVENTORY_WEBHOOK_URL` is where low-stock alerts are posted, and `INVENTORY_TOKENS`
-            who may call, as `name:role:token,…`; without it everybody may do everything.
-        subscribers: are called with each movement, and the product as it left it, each on a
-            thread of its own.
+        config: settings that go before those of the environment: `INVENTORY_WEBHOOK_URL`, where
+            low-stock alerts are posted, `INVENTORY_TOKENS`, who may call, and Flask's own.
+        subscribers: are called with each new version of each product, each on a thread of its own.
         clock: returns the present time, aware and in UTC.
 
     Raises:
         SettingError: the app cannot start with a setting; the message names it.
     """
     app = Flask(__name__, static_folder=None)
-    app.json = UnsortedJSON(app)
     app.url_map.merge_slashes = False  # a doubled slash is no such path, and not an HTML redirect
     # One byte over the limit: Werkzeug cuts a chunked body there, which shows that it is too large.
     app.config.from_mapping(MAX_CONTENT_LENGTH=MAX_BODY + 1)
-    app.config.from_mapping({name: os.environ.get(name) for name in _SETTINGS})
     app.config.from_mapping(config)
+    # Taken out of the config: both may be secret.
+    webhook_url = app.config.pop("INVENTORY_WEBHOOK_URL", os.environ.get("INVENTORY_WEBHOOK_URL"))
+    tokens = app.config.pop("INVENTORY_TOKENS", os.environ.get("INVENTORY_TOKENS"))
 
-    # Not left in the config: both may be secret.
-    webhook_url, tokens = (app.config.pop(name) for name in _SETTINGS)
+    # Each has a queue that only alerts can fill, and a slow webhook does not delay the log.
+    alerts = [Subscription(log_alert, wants=is_low_stock_alert)]
+    if webhook_url is not None:
+        alerts.append(Subscription(Webhook(webhook_url), wants=is_low_stock_alert))
+    feed = Feed([*map(Subscription, subscribers), *alerts])
 
-    feed = Feed([*map(Subscription, subscribers), *_alerts(webhook_url)])
     app.extensions["inventory"] = InventoryService(
         InMemoryProductRepository(), clock=clock, publish=feed.publish
     )
@@ -61,15 +58,8 @@ def create_app(
 
     if tokens is not None:
         app.before_request(authorizer(tokens))
-    app.before_request(refuse_unknown_parameters)
-    app.register_blueprint(products)
-    app.register_blueprint(reports)
-    register_error_handlers(app)
+    app.before_request(parse_query)
+    for room in (products, history, catalogue, batches, report):
+        app.register_blueprint(room.blueprint)
+    app.register_error_handler(Exception, error_response)
     return app
-
-
-def _alerts(webhook_url: str | None) -> Iterator[Subscription]:
-    # Each has a queue that only alerts can fill, and a slow webhook does not delay the log.
-    yield Subscription(log_alert, wants=is_low_stock_alert)
-    if webhook_url is not None:
-        yield Subscription(Webhook(webhook_url), wants=is_low_stock_alert)

@@ -4,57 +4,52 @@ import base64
 import json
 import logging
 import re
+import socket
+import ssl
+import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Sequence
-from contextlib import suppress
-from http.client import HTTPException
-from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID, uuid5
 
 from inventory.errors import SettingError
-from inventory.models import MovementType, Product, StockMovement, StockStatus, timestamp
+from inventory.models import MovementType, Product, StockStatus, timestamp
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = 5
-"""Seconds for which a receiver may be silent."""
-
-PAUSES = (0.5, 1, 2, 4)
-"""Seconds between attempts, the last of which is given up."""
+SILENCE = 5  # seconds for which a receiver may be silent
+ATTEMPT = 10  # seconds that an attempt to post an alert may take in all
 
 
-def is_low_stock_alert(movement: StockMovement, product: Product) -> bool:
-    """Whether this change took the product to `LOW_STOCK`, or created it there."""
+def is_low_stock_alert(product: Product) -> bool:
+    """Whether the change that made this version took the product to `LOW_STOCK`."""
     if product.status is StockStatus.IN_STOCK:
         return False
-    stock_before = movement.stock - movement.change
-    return movement.type is MovementType.CREATED or stock_before > product.reorder_level
+    stock_before = product.stock - product.change
+    return product.movement is MovementType.CREATED or stock_before > product.reorder_level
 
 
-def alert_id(movement: StockMovement) -> str:
+def alert_id(product: Product) -> str:
     """Return the alert's own id, the same whenever it is asked for."""
-    return str(uuid5(UUID(movement.product_id), str(movement.version)))
+    return str(uuid5(UUID(product.id), str(product.version)))
 
 
-def log_alert(movement: StockMovement, product: Product) -> None:
+def log_alert(product: Product) -> None:
     """Log an alert as a warning."""
     log.warning(
         "LOW_STOCK: %s has %d left, reorder level %d (product %s, alert %s)",
         product.sku,
-        movement.stock,
+        product.stock,
         product.reorder_level,
         product.id,
-        alert_id(movement),
+        alert_id(product),
     )
 
 
 class Webhook:
-    """Posts alerts to a URL, as JSON.
-
-    Anything but a 2xx answer is a failure, a redirect included, and is tried again.
+    """Posts alerts to a URL, as JSON. Anything but a 2xx answer is a failure, redirects included.
 
     Args:
         url: http or https. A user and password in it are sent as Basic authentication.
@@ -64,65 +59,76 @@ class Webhook:
         SettingError: the URL is not one. The message does not repeat it: it may be a secret.
     """
 
-    def __init__(self, url: str, pauses: Sequence[float] = PAUSES) -> None:
-        self._url, self._headers = _parse_url(url)
+    def __init__(self, url: str, pauses: Sequence[float] = (0.5, 1, 2, 4)) -> None:
+        self._url = _split_url(url)
+        self._target = self._url._replace(scheme="", netloc="", fragment="").geturl() or "/"
+        self._tls = ssl.create_default_context()
+        self._headers = {"Content-Type": "application/json"}
+        if self._url.username is not None:
+            credentials = f"{unquote(self._url.username)}:{unquote(self._url.password or '')}"
+            encoded = base64.b64encode(credentials.encode()).decode()
+            self._headers["Authorization"] = f"Basic {encoded}"
         self._pauses = pauses
-        self._opener = urllib.request.build_opener(_NoRedirects)
 
-    def __call__(self, movement: StockMovement, product: Product) -> None:
+    def __call__(self, product: Product) -> None:
         """Post an alert, several times if need be; one that is given up is logged as an error."""
-        body = json.dumps(_alert_json(movement, product)).encode()
+        alert = {
+            "event": "stock.low",
+            "id": alert_id(product),
+            "productId": product.id,
+            "sku": product.sku,
+            "stock": product.stock,
+            "reorderLevel": product.reorder_level,
+            "at": timestamp(product.updated_at),
+        }
         for pause in (*self._pauses, None):
-            failure = self._post(body)
+            failure = self._post(json.dumps(alert).encode())
             if failure is None:
                 return
             if pause is not None:
                 time.sleep(pause)
-        log.error("alert %s is given up, the webhook failed: %s", alert_id(movement), failure)
+        log.error("alert %s is given up, the webhook failed: %s", alert_id(product), failure)
 
     def _post(self, body: bytes) -> str | None:
         """Make one attempt; return what went wrong, if anything did."""
-        request = urllib.request.Request(self._url, body, self._headers)  # noqa: S310 - http(s)
+        deadline = time.monotonic() + ATTEMPT
+        secure, host = self._url.scheme == "https", self._url.hostname or ""
+        connection = (HTTPSConnection if secure else HTTPConnection)(host, self._url.port)
         try:
-            with self._opener.open(request, timeout=TIMEOUT):
-                return None
-        except urllib.error.HTTPError as error:
-            with error:
-                return f"status {error.code}"
+            sock = socket.create_connection((connection.host, connection.port), SILENCE)
+            with closing(sock), _cut_at(deadline, sock), closing(connection):
+                if secure:
+                    sock = self._tls.wrap_socket(sock, server_hostname=host)
+                connection.sock = sock
+                connection.request("POST", self._target, body, self._headers)
+                status = connection.getresponse().status
         except (OSError, HTTPException, ValueError) as error:
             return type(error).__name__  # and not its text, in which the URL may stand
+        return None if status in range(200, 300) else f"status {status}"
 
 
-def _parse_url(url: str) -> tuple[str, dict[str, str]]:
-    """Return the URL without user and password, and the headers that carry them instead."""
-    parts, host, port = urlsplit(""), "", None
+@contextmanager
+def _cut_at(deadline: float, sock: socket.socket) -> Iterator[None]:
+    """Shut a connection down at the deadline: who sends a byte now and then is never silent."""
+    with sock.dup() as line:  # because TLS takes over the socket itself
+
+        def cut() -> None:
+            with suppress(OSError):  # it has ended already
+                line.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(deadline - time.monotonic(), cut)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def _split_url(url: str) -> SplitResult:
     with suppress(ValueError):
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    if parts.scheme not in ("http", "https") or not host or not re.fullmatch("[!-~]+", url):
-        raise SettingError("INVENTORY_WEBHOOK_URL must be an http or https URL")
-    if ":" in host:
-        host = f"[{host}]"
-    netloc = host if port is None else f"{host}:{port}"
-    headers = {"Content-Type": "application/json"}
-    if parts.username is not None:
-        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        headers["Authorization"] = "Basic " + base64.b64encode(credentials.encode()).decode()
-    return urlunsplit((parts.scheme, netloc, parts.path, parts.query, "")), headers
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-def _alert_json(movement: StockMovement, product: Product) -> dict[str, Any]:
-    return {
-        "event": "stock.low",
-        "id": alert_id(movement),
-        "productId": product.id,
-        "sku": product.sku,
-        "stock": movement.stock,
-        "reorderLevel": product.reorder_level,
-        "at": timestamp(movement.at),
-    }
+        if parts.scheme in ("http", "https") and parts.hostname and re.fullmatch("[!-~]+", url):
+            _ = parts.port  # which may be no number
+            return parts
+    raise SettingError("INVENTORY_WEBHOOK_URL must be an http or https URL")

@@ -1,17 +1,19 @@
 """What can go wrong, in the words of the business. Every message is fit for a client to read."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Self
 
 
 class InventoryError(Exception):
-    """Base of all refusals; `str(error)` says what was wrong. A refused call changes nothing."""
+    """Base of all refusals; `str(error)` says what was wrong. What is refused is not done."""
 
-    message = "Refused"
-    """What is said where a refusal is raised without words of its own."""
+    message = "Refused"  # where a refusal is raised without words of its own
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.message)
+
+    def prefixed(self, prefix: str) -> Self:
+        """Return the same refusal with words before its message, such as `updates[3]: `."""
+        return type(self)(f"{prefix}{self}")
 
 
 class InvalidValueError(InventoryError):
@@ -25,7 +27,7 @@ class InsufficientStockError(InventoryError):
 
 
 class ProductNotFoundError(InventoryError):
-    """There is no such product."""
+    """There is no such product, or it is deleted."""
 
     message = "Product not found"
 
@@ -37,19 +39,10 @@ class DuplicateSkuError(InventoryError):
 
 
 class ProductChangedError(InventoryError):
-    """The product is not at a version that the caller expects."""
+    """The product is at another version than the caller expects."""
 
     message = "Product has changed"
 
 
 class SettingError(Exception):
     """A setting with which the inventory cannot start; the message names it."""
-
-
-@contextmanager
-def prefix_refusals(prefix: str) -> Iterator[None]:
-    """Put `prefix` before the message of every refusal raised inside, such as `updates[3]: `."""
-    try:
-        yield
-    except InventoryError as refusal:
-        raise type(refusal)(f"{prefix}{refusal}") from None

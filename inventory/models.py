@@ -1,32 +1,20 @@
-"""The values of the inventory, and the rules that hold for one product whoever changes it."""
+"""A product and the rules that hold for it, whoever changes it."""
 
 import re
 import unicodedata
-from bisect import bisect_left
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from operator import attrgetter
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 from uuid import uuid4
 
 from inventory.errors import InsufficientStockError, InvalidValueError
+from inventory.lots import Lots, add_units, check_expiry, split_expired, take_units
 
 MAX_QUANTITY = 10**38 - 1
 """The widest exact integer that common databases store: DECIMAL(38, 0)."""
 
 _TICK = timedelta(microseconds=1)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # categories Cc and Cs
-
-
-def utc_now() -> datetime:
-    """Return the present time, aware and in UTC."""
-    return datetime.now(UTC)
-
-
-def timestamp(at: datetime) -> str:
-    """Return a UTC time in ISO 8601 with six fraction digits and `Z`."""
-    return at.isoformat(timespec="microseconds")[:-6] + "Z"  # for +00:00
 
 
 class StockStatus(StrEnum):
@@ -47,40 +35,32 @@ class MovementType(StrEnum):
     RESTORED = "RESTORED"
 
 
-class Lot(NamedTuple):
-    """Units of a product that expire at the same instant.
+class Stamp(NamedTuple):
+    """When a change is made, in UTC, and by whom, or None where it is nobody's doing."""
 
-    Attributes:
-        expires_at: UTC; from this instant on the units are no stock.
-        quantity: units, at least 1.
-    """
-
-    expires_at: datetime
-    quantity: int
-
-    def has_expired(self, now: datetime) -> bool:
-        """Whether the units are no longer stock at `now`."""
-        return self.expires_at <= now
+    at: datetime
+    actor: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Product:
-    """A product as it is between two changes. A change makes a new one.
+class Product(NamedTuple):
+    """One version of a product: what it is after a change, and what that change was.
+
+    Nothing is ever altered: each change makes the next version. So a product's versions, one
+    after the other, are its audit log.
 
     Attributes:
         id: a random UUID in its canonical lower-case form.
         name: 1 to 200 characters, stripped of outer white space.
         sku: stock keeping unit, 1 to 64 characters, stripped, in the letter case it was given.
         stock: units on hand, 0 to `MAX_QUANTITY`. An integer: units are counted, not measured.
-        lots: those of the units that have an expiry, soonest first, one lot for each instant.
         reorder_level: the stock at which, and below which, it is time to reorder; same range.
         created_at: UTC.
-        updated_at: UTC, later after each change than before it.
+        updated_at: UTC, when the change was made; later in each version than in the one before.
         version: 1 at creation and one more for each change.
-        deleted: whether it is out of the catalogue. It keeps its stock and may be restored.
-
-    Raises:
-        InvalidValueError: `stock` or `reorder_level` would not be an integer in that range.
+        movement: what the change was.
+        change: units that came with it (positive), went (negative), or 0.
+        actor: the name of who made it, or None.
+        lots: those of the units that expire.
     """
 
     id: str
@@ -90,67 +70,65 @@ class Product:
     reorder_level: int
     created_at: datetime
     updated_at: datetime
-    version: int = 1
-    deleted: bool = False
-    lots: tuple[Lot, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_integer("stock", self.stock, minimum=0)
-        check_integer("reorderLevel", self.reorder_level, minimum=0)
+    version: int
+    movement: MovementType
+    change: int
+    actor: str | None
+    lots: Lots
 
     @classmethod
-    def create(
+    def created(
         cls,
+        stamp: Stamp,
         name: str,
         sku: str,
         stock: int,
         reorder_level: int,
-        *,
-        now: datetime,
         expires_at: datetime | None = None,
     ) -> Self:
-        """Make a new product with an id of its own, created at `now`.
-
-        Its units expire at `expires_at`, or never if that is None.
+        """Make the first version of a product, whose units expire at `expires_at`, if at all.
 
         Raises:
-            InvalidValueError: a value breaks the rules listed for its attribute.
+            InvalidValueError: a value breaks the rule of its attribute, or of `check_expiry`.
         """
+        check_integer("stock", stock, minimum=0)
+        check_integer("reorderLevel", reorder_level, minimum=0)
+        lots: Lots = ()
+        if expires_at is not None:
+            check_expiry(expires_at, stamp.at)
+            lots = add_units((), stock, expires_at) if stock else ()
         return cls(
             id=str(uuid4()),
             name=_stripped("name", name, longest=200),
             sku=checked_sku(sku),
             stock=stock,
             reorder_level=reorder_level,
-            created_at=now,
-            updated_at=now,
-            lots=() if expires_at is None else _with_lot((), stock, expires_at, now),
+            created_at=stamp.at,
+            updated_at=stamp.at,
+            version=1,
+            movement=MovementType.CREATED,
+            change=stock,
+            actor=stamp.actor,
+            lots=lots,
         )
 
-    @property
-    def status(self) -> StockStatus:
-        """`LOW_STOCK` where the stock is at the reorder level or below it, else `IN_STOCK`."""
-        return StockStatus.LOW_STOCK if self.stock <= self.reorder_level else StockStatus.IN_STOCK
-
-    def added(self, quantity: int, now: datetime, expires_at: datetime | None = None) -> Self:
-        """Return the product with `quantity` more units, changed at `now`.
-
-        They expire at `expires_at`, or never if that is None.
+    def added(self, stamp: Stamp, quantity: int, expires_at: datetime | None = None) -> Self:
+        """Return the version with more units, which expire at `expires_at`, if at all.
 
         Raises:
-            InvalidValueError: `quantity` is not an integer of at least 1, the sum is too large,
-                or `expires_at` is naive or not after `now`.
+            InvalidValueError: `quantity` is not an integer of at least 1, the stock would be
+                above `MAX_QUANTITY`, or the expiry breaks a rule of `check_expiry`.
         """
         check_integer("quantity", quantity, minimum=1)
-        stock = self.stock + quantity
-        if expires_at is None:
-            return self._changed(now, stock=stock)
-        return self._changed(now, stock=stock, lots=_with_lot(self.lots, quantity, expires_at, now))
+        check_integer("stock", self.stock + quantity, minimum=0)
+        lots = self.lots
+        if expires_at is not None:
+            check_expiry(expires_at, stamp.at)
+            lots = add_units(lots, quantity, expires_at)
+        return self._next(stamp, MovementType.ADDED, quantity, lots)
 
-    def reduced(self, quantity: int, now: datetime) -> Self:
-        """Return the product with `quantity` fewer units, changed at `now`.
-
-        Those that expire soonest go first, and those that never do last.
+    def reduced(self, stamp: Stamp, quantity: int) -> Self:
+        """Return the version with fewer units. The soonest to expire go first, undated ones last.
 
         Raises:
             InvalidValueError: `quantity` is not an integer of at least 1.
@@ -159,170 +137,78 @@ class Product:
         check_integer("quantity", quantity, minimum=1)
         if quantity > self.stock:
             raise InsufficientStockError
-        stock = self.stock - quantity
-        if not self.lots:
-            return self._changed(now, stock=stock)
-        return self._changed(now, stock=stock, lots=_without_units(self.lots, quantity))
+        lots = take_units(self.lots, quantity) if self.lots else ()
+        return self._next(stamp, MovementType.REDUCED, -quantity, lots)
+
+    def expired(self, now: datetime) -> Self:
+        """Return the version without the units that have expired at `now`: nobody's doing."""
+        units, lots = split_expired(self.lots, now)
+        return self._next(Stamp(now), MovementType.EXPIRED, -units, lots)
+
+    def deleted(self, stamp: Stamp) -> Self:
+        """Return the version that is out of the catalogue. It keeps its stock."""
+        return self._next(stamp, MovementType.DELETED, 0, self.lots)
+
+    def restored(self, stamp: Stamp) -> Self:
+        """Return the version that is back in the catalogue, with the stock that it had."""
+        return self._next(stamp, MovementType.RESTORED, 0, self.lots)
+
+    @property
+    def status(self) -> StockStatus:
+        """`LOW_STOCK` where the stock is at the reorder level or below it, else `IN_STOCK`."""
+        return StockStatus.LOW_STOCK if self.stock <= self.reorder_level else StockStatus.IN_STOCK
 
     def has_expired(self, now: datetime) -> bool:
         """Whether some of the units are no longer stock at `now`."""
-        return bool(self.lots) and self.lots[0].has_expired(now)
+        return bool(self.lots) and self.lots[0].expires_at <= now
 
-    def written_off(self, now: datetime) -> Self:
-        """Return the product without the units that have expired at `now`, and changed then."""
-        lots = tuple(lot for lot in self.lots if not lot.has_expired(now))
-        expired = sum(lot.quantity for lot in self.lots) - sum(lot.quantity for lot in lots)
-        return self._changed(now, stock=self.stock - expired, lots=lots)
-
-    def marked_deleted(self, now: datetime) -> Self:
-        """Return the product out of the catalogue, deleted at `now`."""
-        return self._changed(now, deleted=True)
-
-    def restored(self, now: datetime) -> Self:
-        """Return the product back in the catalogue as it was, restored at `now`."""
-        return self._changed(now, deleted=False)
-
-    def _changed(self, now: datetime, **attributes: Any) -> Self:
-        return replace(
-            self,
-            # The clock may stand still or run backwards; updated_at still moves on.
-            updated_at=max(now, self.updated_at + _TICK),
-            version=self.version + 1,
-            **attributes,
-        )
-
-
-class StockMovement(NamedTuple):
-    """The record of one change of a product. Never altered.
-
-    Attributes:
-        product_id: which product changed.
-        version: the product's version that the change made; a product's movements have no gap.
-        type: what happened.
-        change: units that came (positive), went (negative), or 0.
-        stock: units on hand right after, which is the sum of all changes up to this one.
-        at: UTC, the product's `updated_at` right after.
-        actor: the name of the caller who made the change, where that is known.
-    """
-
-    product_id: str
-    version: int
-    type: MovementType
-    change: int
-    stock: int
-    at: datetime
-    actor: str | None
-
-    @classmethod
-    def record(
-        cls, product: Product, movement_type: MovementType, actor: str | None, *, stock_before: int
-    ) -> Self:
-        """Make the record of the change that led to `product` from `stock_before` units."""
-        change = product.stock - stock_before
-        return cls(
-            product.id,
-            product.version,
-            movement_type,
+    def _next(self, stamp: Stamp, movement: MovementType, change: int, lots: Lots) -> Self:
+        return type(self)(  # by position: _replace takes three times as long, in every change
+            self.id,
+            self.name,
+            self.sku,
+            self.stock + change,
+            self.reorder_level,
+            self.created_at,
+            max(stamp.at, self.updated_at + _TICK),  # the clock may stand still or run backwards
+            self.version + 1,
+            movement,
             change,
-            product.stock,
-            product.updated_at,
-            actor,
+            stamp.actor,
+            lots,
         )
 
 
-class Operation(StrEnum):
-    """What one item of a batch does to a product's stock."""
-
-    ADD = "add"
-    REDUCE = "reduce"
+def utc_now() -> datetime:
+    """Return the present time, aware and in UTC."""
+    return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StockUpdate:
-    """One item of a batch.
-
-    Attributes:
-        product_id: which product, or None where `sku` says so.
-        sku: which product, in any letter case, or None where `product_id` says so.
-        operation: whether to add or to reduce.
-        quantity: units, at least 1.
-        expires_at: when units that are added expire; None for never.
-    """
-
-    product_id: str | None = None
-    sku: str | None = None
-    operation: Operation
-    quantity: int
-    expires_at: datetime | None = None
-
-    def apply_to(self, product: Product, now: datetime) -> tuple[MovementType, Product]:
-        """Return what the update is, and the product as it is after it at `now`.
-
-        Raises:
-            InvalidValueError: as `Product.added`, or units that are taken have an expiry.
-            InsufficientStockError: there are fewer units than that.
-        """
-        if self.operation is Operation.ADD:
-            return MovementType.ADDED, product.added(self.quantity, now, self.expires_at)
-        if self.expires_at is not None:
-            raise InvalidValueError("expiresAt is for units that are added")
-        return MovementType.REDUCED, product.reduced(self.quantity, now)
+def timestamp(at: datetime) -> str:
+    """Return a UTC time in ISO 8601 with six fraction digits and `Z`."""
+    return at.isoformat("T", "microseconds")[:-6] + "Z"  # for +00:00
 
 
 def fold_sku(sku: str) -> str:
-    """Return the form in which two SKUs are compared.
+    """Return the form in which two SKUs are compared. Outer white space is no part of a SKU.
 
     Canonical caseless matching, definition D145 of the Unicode Standard, section 3.13.
     """
-    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", sku).casefold())
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", sku.strip()).casefold())
 
 
 def checked_sku(sku: str) -> str:
-    """Return the SKU, stripped of outer white space.
-
-    Raises:
-        InvalidValueError: it is not a string of 1 to 64 characters that can be shown on a line.
-    """
+    """Return the SKU, stripped, or refuse what is no SKU."""
     return _stripped("sku", sku, longest=64)
 
 
 def check_integer(field: str, value: object, *, minimum: int) -> None:
-    """Refuse what is not an integer from `minimum` to `MAX_QUANTITY`.
-
-    Raises:
-        InvalidValueError: it is not; the message names the field.
-    """
+    """Refuse what is not an integer from `minimum` to `MAX_QUANTITY`, by the field's name."""
     # The exact type: a bool is an int to isinstance, and a float is not exact.
     if type(value) is not int or value < minimum:
         raise InvalidValueError(f"{field} must be an integer of at least {minimum}")
     if value > MAX_QUANTITY:
         raise InvalidValueError(f"{field} must be at most {MAX_QUANTITY}")
-
-
-def _with_lot(
-    lots: tuple[Lot, ...], quantity: int, expires_at: datetime, now: datetime
-) -> tuple[Lot, ...]:
-    if expires_at.tzinfo is None:
-        raise InvalidValueError("expiresAt must have an offset from UTC")
-    new = Lot(expires_at.astimezone(UTC), quantity)
-    if new.has_expired(now):
-        raise InvalidValueError("expiresAt must be in the future")
-    if not quantity:  # of a product that is created empty
-        return lots
-    place = bisect_left(lots, new.expires_at, key=attrgetter("expires_at"))
-    before, after = lots[:place], lots[place:]
-    if after and after[0].expires_at == new.expires_at:
-        new = Lot(new.expires_at, new.quantity + after[0].quantity)
-        after = after[1:]
-    return (*before, new, *after)
-
-
-def _without_units(lots: tuple[Lot, ...], quantity: int) -> tuple[Lot, ...]:
-    for index, lot in enumerate(lots):
-        if quantity < lot.quantity:
-            return (lot._replace(quantity=lot.quantity - quantity), *lots[index + 1 :])
-        quantity -= lot.quantity
-    return ()
 
 
 def _stripped(field: str, value: object, *, longest: int) -> str:

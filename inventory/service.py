@@ -1,44 +1,30 @@
-"""The use cases of the inventory, one short method each."""
+"""The use cases of the inventory: first the core, and below it what each bonus adds."""
 
-from collections import defaultdict
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from itertools import islice
+from operator import attrgetter
 
+from inventory.batches import StockUpdate
 from inventory.errors import (
     InvalidValueError,
     InventoryError,
     ProductChangedError,
     ProductNotFoundError,
-    prefix_refusals,
 )
-from inventory.models import (
-    MovementType,
-    Product,
-    StockMovement,
-    StockStatus,
-    StockUpdate,
-    check_integer,
-    checked_sku,
-    utc_now,
-)
-from inventory.repository import InMemoryProductRepository
+from inventory.models import Product, Stamp, StockStatus, check_integer, checked_sku, utc_now
+from inventory.repository import InMemoryProductRepository, Row
+
+Actor = str | None  # the name of the caller, for the audit log, where callers have names
+Expected = Container[int] | None  # the versions of which a product must be at one, or any
 
 
 class InventoryService:
     """Creates products and moves their stock. Safe to use from any number of threads.
 
-    Where a method takes them, `actor` is the name of the caller, for the product's movements, and
-    `expected_versions` makes the change conditional: it is refused unless the product is at one
-    of them. None expects nothing.
-
-    Args:
-        products: where the products are kept.
-        clock: returns the present time, aware and in UTC.
-        publish: is told of each movement, with the product as that very change left it, while
-            the product is locked: so it hears of a product's movements in order, and must be
-            quick.
+    `publish` is told of each new version while its product is locked, so it hears of a product's
+    versions in order. It must be quick and must not raise. `clock` returns an aware time in UTC.
     """
 
     def __init__(
@@ -46,7 +32,7 @@ class InventoryService:
         products: InMemoryProductRepository,
         *,
         clock: Callable[[], datetime] = utc_now,
-        publish: Callable[[StockMovement, Product], object] = lambda *_: None,
+        publish: Callable[[Product], object] = lambda _: None,
     ) -> None:
         self._products = products
         self._clock = clock
@@ -60,30 +46,20 @@ class InventoryService:
         reorder_level: int = 0,
         *,
         expires_at: datetime | None = None,
-        actor: str | None = None,
+        actor: Actor = None,
     ) -> Product:
-        """Create a product and return it. Its units expire at `expires_at`, if that is given.
-
-        Raises:
-            InvalidValueError: a value breaks the rules that `Product` lists.
-            DuplicateSkuError: the SKU is taken, whatever its letter case.
-        """
-        product = Product.create(
-            name, sku, stock, reorder_level, now=self._clock(), expires_at=expires_at
-        )
-        movement = StockMovement.record(product, MovementType.CREATED, actor, stock_before=0)
-        # The product is locked until the block ends: nobody changes it before this is published.
-        with self._products.insert(product, movement):
-            self._publish(movement, product)
+        """Create a product and return it; see `Product.created` and `insert`."""
+        stamp = Stamp(self._clock(), actor)
+        product = Product.created(stamp, name, sku, stock, reorder_level, expires_at)
+        row = Row()
+        with row.lock:  # who finds the product cannot change it before its creation is published
+            self._products.insert(row, product)
+            self._publish(product)
         return product
 
     def get_product(self, product_id: str) -> Product:
-        """Return the product as it is now. Takes no lock, unless units have expired.
-
-        Raises:
-            ProductNotFoundError: there is no such product, or it is deleted.
-        """
-        return self._fresh(self._get(product_id))
+        """Return the product as it is now. Waits for nobody, unless units have expired."""
+        return self._read(self._products.get_row(product_id))
 
     def add_stock(
         self,
@@ -91,106 +67,149 @@ class InventoryService:
         quantity: int,
         *,
         expires_at: datetime | None = None,
-        expected_versions: Container[int] | None = None,
-        actor: str | None = None,
+        expected: Expected = None,
+        actor: Actor = None,
     ) -> Product:
-        """Add `quantity` units and return the product as this very change left it.
-
-        The units expire at `expires_at`, if that is given.
-
-        Raises:
-            InvalidValueError: `quantity` is not an integer of at least 1, the sum is too large,
-                or `expires_at` is naive or not in the future.
-            ProductNotFoundError: there is no such product, or it is deleted.
-            ProductChangedError: it is at no expected version.
-        """
-        return self._change(
-            product_id,
-            MovementType.ADDED,
-            lambda product, now: product.added(quantity, now, expires_at),
-            expected_versions,
-            actor,
-        )
+        """Add units and return what that very change left; see `_change` and `Product.added`."""
+        return self._change(product_id, expected, actor, Product.added, quantity, expires_at)
 
     def reduce_stock(
+        self, product_id: str, quantity: int, *, expected: Expected = None, actor: Actor = None
+    ) -> Product:
+        """Take units and return what that very change left; see `_change` and `Product.reduced`."""
+        return self._change(product_id, expected, actor, Product.reduced, quantity)
+
+    def _change(
         self,
         product_id: str,
-        quantity: int,
-        *,
-        expected_versions: Container[int] | None = None,
-        actor: str | None = None,
+        expected: Expected,
+        actor: Actor,
+        change: Callable[..., Product],
+        *values: object,
     ) -> Product:
-        """Take `quantity` units away and return the product as this very change left it.
+        """Change one product, if it is there and at an expected version: the one door to it."""
+        # The clock is read before the lock is taken: a thread that loses the processor while it
+        # holds a lock stops all that wait for it.
+        stamp = Stamp(self._clock(), actor)
+        row = self._products.get_row(product_id)
+        with row.lock:  # until the next version is stored, nobody else stores one
+            product = self._current(row, stamp.at)  # and not what anybody saw before the lock
+            if expected is not None and product.version not in expected:
+                raise ProductChangedError
+            return self._store(row, change(product, stamp, *values))
 
-        Those that expire soonest go first, and those that never do last.
+    def _current(self, row: Row, now: datetime) -> Product:
+        """Look at the present version under the lock, which the caller holds.
 
-        Raises:
-            InvalidValueError: `quantity` is not an integer of at least 1.
-            InsufficientStockError: there are fewer units than that; nothing is taken.
-            ProductNotFoundError: there is no such product, or it is deleted.
-            ProductChangedError: it is at no expected version.
+        What has expired is written off first, by a version of its own. Refuses a deleted product.
         """
-        return self._change(
-            product_id,
-            MovementType.REDUCED,
-            lambda product, now: product.reduced(quantity, now),
-            expected_versions,
-            actor,
-        )
+        product = row.live
+        if product is None:
+            raise ProductNotFoundError
+        if product.has_expired(now):
+            return self._store(row, product.expired(now))
+        return product
+
+    def _store(self, row: Row, product: Product) -> Product:
+        row.store(product)
+        self._publish(product)
+        return product
+
+    def _read(self, row: Row) -> Product:
+        """Look at the present version without the lock, which only a write-off needs."""
+        product = row.live
+        if product is None:
+            raise ProductNotFoundError
+        if product.lots and product.has_expired(now := self._clock()):
+            with row.lock:
+                return self._current(row, now)
+        return product
+
+    # Here one may stop: the core ends. What follows belongs to one bonus each.
+
+    # Batches
+
+    def bulk_update(self, updates: Sequence[StockUpdate], *, actor: Actor = None) -> list[Product]:
+        """Make all the updates in order, or none; return the version that each of them made.
+
+        Each is judged against what those before it left. A refusal is of the kind that the single
+        call would have had, and its message starts with the update's place: `updates[3]: …`.
+        """
+        stamp = Stamp(self._clock(), actor)
+        rows: list[Row | None] = []
+        while True:
+            with ExitStack() as locks:
+                for row in sorted(filter(None, {*rows}), key=attrgetter("position")):
+                    locks.enter_context(row.lock)
+                # What was found without the locks counts only if it is found again under them: a
+                # SKU may have moved on to another product.
+                found = [self._find_row(update) for update in updates]
+                if found == rows:
+                    return self._update_locked(rows, updates, stamp)
+            rows = found
+
+    def _find_row(self, update: StockUpdate) -> Row | None:
+        if update.sku is not None:
+            return self._products.find_live_row(update.sku)
+        with suppress(ProductNotFoundError):
+            return self._products.get_row(str(update.product_id))
+        return None
+
+    def _update_locked(
+        self, rows: Sequence[Row | None], updates: Sequence[StockUpdate], stamp: Stamp
+    ) -> list[Product]:
+        """Make all new versions first, and store them only if none was refused."""
+        new: dict[Row, list[Product]] = {}
+        made = []
+        for index, (row, update) in enumerate(zip(rows, updates, strict=True)):
+            try:
+                if row is None:
+                    raise ProductNotFoundError
+                product = new[row][-1] if row in new else self._current(row, stamp.at)
+                product = update.apply_to(product, stamp)
+            except InventoryError as refusal:
+                raise refusal.prefixed(f"updates[{index}]: ") from None
+            new.setdefault(row, []).append(product)
+            made.append(product)
+        for row, versions in new.items():
+            row.store(*versions)
+        for product in made:
+            self._publish(product)
+        return made
+
+    # History
+
+    def list_movements(self, product_id: str, *, after: int = 0, limit: int = 100) -> list[Product]:
+        """Return the audit log of a product, deleted or not; see `Row.versions`."""
+        check_integer("after", after, minimum=0)
+        check_integer("limit", limit, minimum=1)
+        row = self._products.get_row(product_id)
+        with suppress(ProductNotFoundError):  # of a deleted product nothing is written off
+            self._read(row)
+        return row.versions(after, limit)
 
     def delete_product(
-        self,
-        product_id: str,
-        *,
-        expected_versions: Container[int] | None = None,
-        actor: str | None = None,
+        self, product_id: str, *, expected: Expected = None, actor: Actor = None
     ) -> Product:
-        """Take the product out of the catalogue; its SKU is free again. Its movements stay.
+        """Take the product out of the catalogue; see `_change`. Its SKU is free again."""
+        return self._change(product_id, expected, actor, Product.deleted)
 
-        Raises:
-            ProductNotFoundError: there is no such product, or it is deleted.
-            ProductChangedError: it is at no expected version.
+    def restore_product(self, product_id: str, *, actor: Actor = None) -> Product:
+        """Bring a deleted product back as it was, but for what has expired since; see `insert`.
+
+        A product that is not deleted is refused as not found.
         """
-        return self._change(
-            product_id, MovementType.DELETED, Product.marked_deleted, expected_versions, actor
-        )
+        stamp = Stamp(self._clock(), actor)
+        row = self._products.get_row(product_id)
+        with row.lock:
+            if row.present is None or row.live is not None:
+                raise ProductNotFoundError
+            product = row.present.restored(stamp)
+            self._products.insert(row, product)
+            self._publish(product)
+            return self._current(row, stamp.at)
 
-    def restore_product(self, product_id: str, *, actor: str | None = None) -> Product:
-        """Bring a deleted product back as it was and return it, without what has expired since.
-
-        Raises:
-            ProductNotFoundError: there is no such product, or it is not deleted.
-            DuplicateSkuError: another product has taken its SKU since.
-        """
-        return self._change(product_id, MovementType.RESTORED, Product.restored, actor=actor)
-
-    def bulk_update(
-        self, updates: Sequence[StockUpdate], *, actor: str | None = None
-    ) -> list[Product]:
-        """Make all the updates in order, or none; return each product as its update left it.
-
-        Each update is judged against what those before it left. Locks are taken once for each
-        product and in the order of ids, so that overlapping batches never wait for each other
-        in a circle.
-
-        Raises:
-            InventoryError: of the kind that the single call would have had, for the first update
-                that is refused; the message starts with its place, as in `updates[3]: …`.
-        """
-        now = self._clock()
-        # SKUs are looked up before the locks are taken, as it is not known before which locks. If
-        # one has moved on to another product by then, all is let go and looked up again.
-        while True:
-            ids = set()
-            for update in updates:
-                with suppress(InventoryError):  # refused below, when its turn comes
-                    ids.add(self._target_id(update))
-            with ExitStack() as locks:
-                for product_id in sorted(ids):
-                    locks.enter_context(self._products.lock(product_id))
-                changed = self._update_locked(ids, updates, now, actor)
-            if changed is not None:
-                return changed
+    # The catalogue
 
     def list_products(
         self,
@@ -202,180 +221,28 @@ class InventoryService:
     ) -> tuple[list[Product], str | None]:
         """Return a page of the catalogue in order of creation, and the cursor of the next page.
 
-        Args:
-            status: only products that have it.
-            sku: only the product that has it, in any letter case.
-            limit: how many products the page may hold, at least 1.
-            cursor: where the page starts, as an earlier one said; None for the first. It stays
-                valid: products that exist throughout are on one page each, whatever else comes
-                and goes.
-
-        Raises:
-            InvalidValueError: `limit` is not an integer of at least 1, or as `iterate_products`.
+        Products that exist throughout are on one page each, whatever else comes and goes. Refuses
+        a SKU together with a cursor.
         """
         check_integer("limit", limit, minimum=1)
-        products = self.iterate_products(status=status, sku=sku, cursor=cursor)
-        page = list(islice(products, limit + 1))
-        return page[:limit], page[limit].id if len(page) > limit else None
-
-    def iterate_products(
-        self,
-        *,
-        status: StockStatus | None = None,
-        sku: str | None = None,
-        cursor: str | None = None,
-    ) -> Iterator[Product]:
-        """Return an iterator over the products of the catalogue; see `list_products`.
-
-        Raises:
-            InvalidValueError: at the call, and not when it is iterated: `sku` is no SKU, `cursor`
-                is not from an earlier page, or both are given.
-        """
         if sku is None:
-            products = self._products.scan(cursor)
+            rows = self._products.scan(cursor)
         elif cursor is None:
-            products = self._having_sku(sku)
+            rows = filter(None, [self._products.find_live_row(checked_sku(sku))])
         else:
             raise InvalidValueError("cursor cannot go with sku, which has one page")
-        return self._fresh_with_status(status, products)
+        page = list(islice(self._read_all(rows, status), limit + 1))
+        return page[:limit], page[limit].id if len(page) > limit else None
 
-    def list_movements(
-        self, product_id: str, *, after: int = 0, limit: int = 100
-    ) -> list[StockMovement]:
-        """Return up to `limit` movements of a product, deleted or not, after version `after`.
+    def iterate_products(self, status: StockStatus | None = None) -> Iterator[Product]:
+        """Return an iterator over the catalogue in order of creation, perhaps of one status."""
+        return self._read_all(self._products.scan(), status)
 
-        Raises:
-            InvalidValueError: `after` is not an integer of at least 0, or `limit` of at least 1.
-            ProductNotFoundError: there never was such a product.
-        """
-        check_integer("after", after, minimum=0)
-        check_integer("limit", limit, minimum=1)
-        product = self._products.get(product_id)
-        if not product.deleted:
-            with suppress(ProductNotFoundError):  # deleted since
-                self._fresh(product)
-        return self._products.movements(product_id, after, limit)
-
-    def _change(
-        self,
-        product_id: str,
-        movement_type: MovementType = MovementType.EXPIRED,
-        change: Callable[[Product, datetime], Product] | None = None,
-        expected_versions: Container[int] | None = None,
-        actor: str | None = None,
-    ) -> Product:
-        """Make one change: the one door through which an existing product is changed.
-
-        Between the look at the present value and its replacement nobody else changes the product.
-        That is where the race is prevented. What `change` raises leaves all as it was; without a
-        `change`, only what has expired is written off. Nothing else takes a product's lock but
-        `bulk_update`, which takes several.
-        """
-        # Read before the lock is taken: a thread that loses the processor while it holds a lock
-        # stops all that wait for it. Product sees to it that updated_at moves on all the same.
-        now = self._clock()
-        with self._products.lock(product_id):
-            before = self._get(product_id, expect_deleted=movement_type is MovementType.RESTORED)
-            before = self._write_off(before, now)
-            if expected_versions is not None and before.version not in expected_versions:
-                raise ProductChangedError
-            if change is None:
-                return before
-            after = self._store(movement_type, before, change(before, now), actor)
-            # Once more, for a restored product: units may have expired while it was deleted.
-            return self._write_off(after, now)
-
-    def _write_off(self, product: Product, now: datetime) -> Product:
-        """Take what has expired out of stock, which is a change of its own that nobody made.
-
-        The caller holds the product's lock. What is deleted has no stock to write off.
-        """
-        if product.deleted or not product.has_expired(now):
-            return product
-        return self._store(MovementType.EXPIRED, product, product.written_off(now), None)
-
-    def _store(
-        self, movement_type: MovementType, before: Product, after: Product, actor: str | None
-    ) -> Product:
-        """Replace `before` by `after`, with the movement. The caller holds the product's lock."""
-        movement = StockMovement.record(after, movement_type, actor, stock_before=before.stock)
-        self._products.save(after, [movement])
-        self._publish(movement, after)
-        return after
-
-    def _update_locked(
-        self, ids: set[str], updates: Sequence[StockUpdate], now: datetime, actor: str | None
-    ) -> list[Product] | None:
-        """Compute every new value first, and store them only if none was refused.
-
-        The caller holds the locks of the products with these ids. Returns None where another
-        product is needed, because it has taken a SKU since they were looked up.
-        """
-        latest = {
-            product_id: self._write_off(self._products.get(product_id), now) for product_id in ids
-        }
-        movements = defaultdict(list)
-        changes = []
-        for index, update in enumerate(updates):
-            with prefix_refusals(f"updates[{index}]: "):
-                product_id = self._target_id(update)
-                if product_id not in latest:
-                    return None
-                before = latest[product_id]
-                movement_type, after = update.apply_to(before, now)
-            movement = StockMovement.record(after, movement_type, actor, stock_before=before.stock)
-            latest[product_id] = after
-            movements[product_id].append(movement)
-            changes.append((movement, after))
-        for product_id in movements:
-            self._products.save(latest[product_id], movements[product_id])
-        for movement, product in changes:
-            self._publish(movement, product)
-        return [product for _, product in changes]
-
-    def _target_id(self, update: StockUpdate) -> str:
-        """Return the id of the product that the update is for."""
-        if update.sku is None and update.product_id is not None:
-            return self._get(update.product_id).id
-        if update.sku is not None and update.product_id is None:
-            return self._products.get_by_sku(checked_sku(update.sku)).id
-        raise InvalidValueError("either productId or sku is required, and not both")
-
-    def _fresh(self, product: Product) -> Product:
-        """Return the product without what has expired, which is written off if need be.
-
-        Raises:
-            ProductNotFoundError: it has been deleted meanwhile.
-        """
-        if product.lots and product.has_expired(self._clock()):
-            return self._change(product.id)
-        return product
-
-    def _fresh_with_status(
-        self, status: StockStatus | None, products: Iterator[Product]
-    ) -> Iterator[Product]:
-        for product in products:
+    def _read_all(self, rows: Iterable[Row], status: StockStatus | None) -> Iterator[Product]:
+        for row in rows:
             try:
-                fresh = self._fresh(product)
+                product = self._read(row)
             except ProductNotFoundError:
-                continue  # deleted since it was looked at
-            if status is None or fresh.status == status:
-                yield fresh
-
-    def _having_sku(self, sku: str) -> Iterator[Product]:
-        sku = checked_sku(sku)
-        try:
-            return iter([self._products.get_by_sku(sku)])
-        except ProductNotFoundError:
-            return iter([])
-
-    def _get(self, product_id: str, *, expect_deleted: bool = False) -> Product:
-        """Return the product, if it is live, or deleted where that is expected.
-
-        Raises:
-            ProductNotFoundError: there is no such product, or it is not as expected.
-        """
-        product = self._products.get(product_id)
-        if product.deleted is not expect_deleted:
-            raise ProductNotFoundError
-        return product
+                continue
+            if status is None or product.status == status:
+                yield product

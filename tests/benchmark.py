@@ -19,9 +19,8 @@ from functools import partial
 from flask import Flask, request
 from werkzeug.test import EnvironBuilder
 
-import run
-from inventory import create_app
-from inventory.models import Operation, StockUpdate
+from inventory import create_app, server
+from inventory.batches import Operation, StockUpdate
 from inventory.repository import InMemoryProductRepository
 from inventory.service import InventoryService
 
@@ -35,7 +34,7 @@ def main():
     parser = argparse.ArgumentParser(description="Measure what the inventory costs.")
     parser.add_argument("--full", action="store_true", help="go up to a million products")
     sizes = [1_000, 100_000, 1_000_000] if parser.parse_args().full else [1_000, 100_000]
-    gc.set_threshold(*run.GC_THRESHOLDS)
+    gc.set_threshold(*server.GC_THRESHOLDS)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
 
     apps = {size: filled_app(size) for size in sizes}
@@ -191,7 +190,10 @@ def throughput(work, calls):
 def print_pauses(size):
     """The longest that one creation takes while the catalogue grows to `size`."""
     print(f"\nlongest pause while {size:,} products are created, ms")
-    for name, thresholds in (("Python's defaults", (700, 10, 10)), ("run.py", run.GC_THRESHOLDS)):
+    for name, thresholds in (
+        ("Python's defaults", (700, 10, 10)),
+        ("run.py", server.GC_THRESHOLDS),
+    ):
         gc.set_threshold(*thresholds)
         service = InventoryService(InMemoryProductRepository())
         longest = 0.0

@@ -89,8 +89,9 @@ class DeadlockError(AssertionError):
 class WithoutProductLocks(InMemoryProductRepository):
     """A repository in which changes of a product do not wait for each other."""
 
-    def lock(self, product_id):
-        return nullcontext()
+    def insert(self, row, product):
+        row.lock = nullcontext()
+        super().insert(row, product)
 
 
 class PatientLock:
@@ -110,21 +111,22 @@ class PatientLock:
             _Turns.present.take_back(self._waiting)
 
 
-class PatientEvent:
-    """An event whose waiters leave the turn to others in a race, until it is set."""
+class PatientCondition(PatientLock):
+    """A condition whose waiters leave the turn to others in a race, until they are notified."""
 
     def __init__(self):
-        self._set = False
-        self._waiting = []
+        super().__init__()
+        self._unnotified = []
 
-    def wait(self):
-        while not self._set:
-            _Turns.present.give_way(self._waiting)
+    def wait_for(self, predicate):
+        while not predicate():
+            self.__exit__()
+            _Turns.present.give_way(self._unnotified)
+            self.__enter__()
 
-    def set(self):
-        self._set = True
-        if self._waiting:
-            _Turns.present.take_back(self._waiting)
+    def notify_all(self):
+        if self._unnotified:
+            _Turns.present.take_back(self._unnotified)
 
 
 class _Turns:

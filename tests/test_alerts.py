@@ -17,8 +17,8 @@ from racing import WithoutProductLocks, race
 
 from inventory import create_app
 from inventory.alerts import Webhook, is_low_stock_alert
+from inventory.batches import Operation, StockUpdate
 from inventory.errors import InsufficientStockError, SettingError
-from inventory.models import Operation, StockUpdate
 from inventory.repository import InMemoryProductRepository
 from inventory.service import InventoryService
 
@@ -36,9 +36,9 @@ def alerts():
 def service(alerts):
     """A service whose alerts are recorded as soon as they are raised."""
 
-    def publish(movement, product):
-        if is_low_stock_alert(movement, product):
-            alerts.append(movement.stock)
+    def publish(product):
+        if is_low_stock_alert(product):
+            alerts.append(product.stock)
 
     return InventoryService(InMemoryProductRepository(), publish=publish)
 
@@ -109,9 +109,9 @@ def forty_buyers_cross_the_level_once(products, seed):
     """However many take the last units at once, one of them crosses the level."""
     alerts = []
 
-    def publish(movement, product):
-        if is_low_stock_alert(movement, product):
-            alerts.append(movement.stock)
+    def publish(product):
+        if is_low_stock_alert(product):
+            alerts.append(product.stock)
 
     service = InventoryService(products, publish=publish)
     product = service.create_product("Laptop", "LTP-123", stock=40, reorder_level=20)
@@ -219,7 +219,7 @@ def test_an_alert_is_posted(receiver, pauses):
         assert list(body) == ["event", "id", "productId", "sku", "stock", "reorderLevel", "at"]
         assert (body["event"], body["productId"]) == ("stock.low", product.id)
         assert (body["sku"], body["stock"], body["reorderLevel"]) == ("LTP-123", stock, 5)
-        assert body["at"] == movements[version - 1].at.isoformat().replace("+00:00", "Z")
+        assert body["at"] == movements[version - 1].updated_at.isoformat().replace("+00:00", "Z")
     assert posts[0][2]["id"] != posts[1][2]["id"]
     assert receiver.posts.empty()
     assert pauses == []
@@ -315,7 +315,7 @@ def test_a_user_or_a_password_may_be_alone(receiver, pauses, user, credentials):
 
 def test_a_receiver_that_never_answers_is_given_up(receiver, pauses, caplog, monkeypatch):
     """A receiver that takes the connection and stays silent is a failure like another."""
-    monkeypatch.setattr("inventory.alerts.TIMEOUT", 0.1)
+    monkeypatch.setattr("inventory.alerts.SILENCE", 0.1)
     silence = threading.Event()
     receiver.answers = [lambda: silence.wait(SECONDS) and 204] * 2
     service = InventoryService(
@@ -375,7 +375,7 @@ def test_a_signal_ends_the_server_with_its_queues_full():
             _, errors = process.communicate(timeout=SECONDS)
 
     assert process.returncode == 0
-    assert errors.endswith("\n2 movements were not delivered before the end\n")
+    assert errors.endswith("\n2 versions were not delivered before the end\n")
     assert "Traceback" not in errors
 
 

@@ -41,7 +41,7 @@ def test_a_refused_change_leaves_no_movement(service):
     with pytest.raises(InsufficientStockError):
         service.reduce_stock(product.id, 2)
 
-    assert [movement.type for movement in service.list_movements(product.id)] == ["CREATED"]
+    assert [movement.movement for movement in service.list_movements(product.id)] == ["CREATED"]
 
 
 def test_movements_come_in_pages(client, laptop):

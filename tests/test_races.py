@@ -16,8 +16,9 @@ import pytest
 from racing import DeadlockError, WithoutProductLocks, race
 
 from inventory import create_app
+from inventory.batches import Operation, StockUpdate
 from inventory.errors import DuplicateSkuError, InsufficientStockError, InventoryError
-from inventory.models import MovementType, Operation, Product, StockUpdate, utc_now
+from inventory.models import MovementType, Product, utc_now
 from inventory.repository import InMemoryProductRepository
 from inventory.service import InventoryService
 
@@ -126,7 +127,7 @@ def a_product_is_deleted_once(service, race):
     assert Counter(type(result) for result in results[:5])[Product] == 1
     sold = sum(isinstance(result, Product) for result in results[5:])
     last = service.list_movements(ticket.id)[-1]
-    assert (last.type, last.stock) == (MovementType.DELETED, 20 - sold)
+    assert (last.movement, last.stock) == (MovementType.DELETED, 20 - sold)
     invariants.check(service, [ticket.id])
 
 
@@ -184,8 +185,8 @@ def test_batches_that_lock_in_any_order_deadlock(monkeypatch):
     """Where batches take their locks in opposite orders, the scenario finds the deadlock."""
     descending = cycle([False, True])
 
-    def either_way(ids):
-        return sorted(ids, reverse=next(descending))
+    def either_way(rows, key):
+        return sorted(rows, key=key, reverse=next(descending))
 
     monkeypatch.setattr("inventory.service.sorted", either_way, raising=False)
     service = InventoryService(InMemoryProductRepository())
@@ -200,11 +201,11 @@ def test_nobody_waits_for_another_product_or_to_read():
     service = InventoryService(products)
     busy, other = (service.create_product("Ticket", sku, stock=1) for sku in ("BUSY", "OTHER"))
 
-    with products.lock(busy.id):
+    with products.get_row(busy.id).lock:
         changed, *read = race(
             partial(service.add_stock, other.id, 1),
             partial(service.get_product, busy.id),
-            lambda: list(service.iterate_products(sku="busy")),
+            lambda: service.list_products(sku="busy")[0],
             partial(service.list_movements, busy.id),
             time_limit=5,
         )
@@ -219,8 +220,8 @@ def test_the_clock_is_read_before_the_lock_is_taken():
     products = InMemoryProductRepository()
 
     def clock():
-        for product in products.scan():
-            with products.lock(product.id):
+        for row in products.scan():
+            with row.lock:
                 pass
         return utc_now()
 
@@ -241,7 +242,7 @@ def test_a_deleted_product_is_not_shown():
         ticket = service.create_product("Ticket", "TICKET")
 
         found, _ = race(
-            lambda: list(service.iterate_products(sku="TICKET")),
+            lambda: service.list_products(sku="TICKET")[0],
             partial(service.delete_product, ticket.id),
             switch=line,
         )

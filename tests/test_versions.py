@@ -102,7 +102,7 @@ def one_of_32_optimists_wins(service):
     """Of many who expect the same version, one changes the product and the others are refused."""
     ticket = service.create_product("Ticket", "TICKET", stock=32)
 
-    results = race(*[partial(service.reduce_stock, ticket.id, 1, expected_versions={1})] * 32)
+    results = race(*[partial(service.reduce_stock, ticket.id, 1, expected={1})] * 32)
 
     assert sum(isinstance(result, Product) for result in results) == 1
     assert sum(isinstance(result, ProductChangedError) for result in results) == 31

@@ -2,15 +2,23 @@
 
 from collections.abc import Callable
 
-from flask import current_app
-from flask.typing import ResponseReturnValue
+from flask import Response, current_app, request
 
 from inventory.service import InventoryService
 
-View = Callable[..., ResponseReturnValue]
+View = Callable[..., Response]
+
+ACTOR = "inventory.actor"
+"""Where the WSGI environment has the name of the caller, if somebody has found it out."""
 
 
 def current_service() -> InventoryService:
     """Return the service of the app that answers the present request."""
     service: InventoryService = current_app.extensions["inventory"]
     return service
+
+
+def current_actor() -> str | None:
+    """Return the name of the present request's caller, or None where callers have no names."""
+    name: str | None = request.environ.get(ACTOR)
+    return name

@@ -1,12 +1,11 @@
 """One shape for every refusal: `{"error": true, "message": "…"}`."""
 
 import sys
-from typing import Any
 
-from flask import Flask, current_app, jsonify
-from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
+from flask import Response, current_app
+from werkzeug.exceptions import HTTPException, InternalServerError
 
+from inventory.api.answers import json_response
 from inventory.errors import (
     DuplicateSkuError,
     InventoryError,
@@ -20,40 +19,27 @@ _STATUS: dict[type[InventoryError], int] = {  # 400 where none is named
     ProductChangedError: 412,
 }
 
-_DEFECT = "Internal server error"
-
-_HTTP_MESSAGES = {
+_MESSAGES = {
     400: "The request is not well-formed HTTP",
     404: "No such path",
     405: "Method not allowed for this path",
     413: "body must be at most 1 MiB",
-    500: _DEFECT,
+    500: "Internal server error",
 }
 
 
-def register_error_handlers(app: Flask) -> None:
-    """Answer every refusal, of ours or of Flask's, and every defect in that shape."""
-    app.register_error_handler(InventoryError, _refusal)
-    app.register_error_handler(HTTPException, _http_refusal)
-    app.register_error_handler(Exception, _defect)
-
-
-def _refusal(error: InventoryError) -> ResponseReturnValue:
-    return _body(str(error)), _STATUS.get(type(error), 400)
-
-
-def _http_refusal(error: HTTPException) -> ResponseReturnValue:
-    response = error.get_response()  # with the headers that belong to it, such as Allow
-    message = _HTTP_MESSAGES.get(response.status_code, error.description)
-    response.data = jsonify(_body(message)).data
-    response.content_type = "application/json"
+def error_response(error: Exception) -> Response:
+    """Return the answer to any exception: a refusal of ours, one of Flask's, or a defect."""
+    if isinstance(error, InventoryError):
+        return _answer(_STATUS.get(type(error), 400), str(error))
+    if not isinstance(error, HTTPException):
+        current_app.log_exception(sys.exc_info())
+        error = InternalServerError()
+    status = error.code or 500
+    response = _answer(status, _MESSAGES.get(status, error.description))
+    response.headers.extend(header for header in error.get_headers() if header[0] != "Content-Type")
     return response
 
 
-def _defect(_: Exception) -> ResponseReturnValue:
-    current_app.log_exception(sys.exc_info())
-    return _body(_DEFECT), 500
-
-
-def _body(message: str | None) -> dict[str, Any]:
-    return {"error": True, "message": message}
+def _answer(status: int, message: str | None) -> Response:
+    return json_response({"error": True, "message": message}, status)

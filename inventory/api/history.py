@@ -1,0 +1,49 @@
+"""What versions make possible: the audit log, deleting, restoring."""
+
+from typing import Any
+
+from flask import Blueprint, Response
+
+from inventory.api import current_actor, current_service
+from inventory.api.answers import json_response, product_json
+from inventory.api.idempotency import idempotent
+from inventory.api.parsing import expected_versions, integer, takes_query
+from inventory.models import MAX_QUANTITY, Product, timestamp
+
+blueprint = Blueprint("history", __name__, url_prefix="/products/<product_id>")
+
+
+@blueprint.get("/movements")
+@takes_query(after=integer(0, MAX_QUANTITY), limit=integer(1, 1000))
+def list_movements(product_id: str, after: int = 0, limit: int = 100) -> Response:
+    """Show the audit log of a product, deleted or not: one movement for each change."""
+    versions = current_service().list_movements(product_id, after=after, limit=limit)
+    return json_response({"movements": [movement_json(product) for product in versions]})
+
+
+@blueprint.delete("")
+def delete_product(product_id: str) -> Response:
+    """Take a product out of the catalogue."""
+    service = current_service()
+    service.delete_product(product_id, expected=expected_versions(), actor=current_actor())
+    return Response(status=204)
+
+
+@blueprint.post("/restore")
+@idempotent
+def restore_product(product_id: str) -> Response:
+    """Bring a deleted product back as it was."""
+    product = current_service().restore_product(product_id, actor=current_actor())
+    return json_response(product_json(product), version=product.version)
+
+
+def movement_json(product: Product) -> dict[str, Any]:
+    """Return what the change did that made this version."""
+    return {
+        "version": product.version,
+        "type": product.movement,
+        "change": product.change,
+        "stock": product.stock,
+        "at": timestamp(product.updated_at),
+        "actor": product.actor,
+    }

@@ -1,0 +1,72 @@
+"""Roles: who may do what."""
+
+import hashlib
+import re
+from collections.abc import Callable
+
+from flask import request
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Forbidden, Unauthorized
+
+from inventory.api import ACTOR
+from inventory.errors import SettingError
+
+MANAGERS_MAY = {
+    "products.get_product",
+    "products.get_status",
+    "products.add_stock",
+    "products.reduce_stock",
+    "batches.bulk_update",
+    "catalogue.list_products",
+    "report.inventory_report",
+}
+"""The endpoints that a manager may use. Whatever is not listed is the admin's."""
+
+_ENTRY = re.compile(r"\s*([^:\s]+):(admin|manager):([!-~]+)\s*")
+
+
+def authorizer(tokens: str) -> Callable[[], None]:
+    """Return what refuses callers without a known token, or without the role, before each request.
+
+    Args:
+        tokens: who may call, as `name:role:token,…`.
+
+    Raises:
+        SettingError: `tokens` is malformed; the message names the entry and not the token.
+    """
+    callers = _parse(tokens)
+
+    def authorize() -> None:
+        scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        # Found by their digest: how long a look-up takes tells nothing about any token.
+        caller = callers.get(_digest(token.strip(" "))) if scheme.lower() == "bearer" else None
+        if caller is None:
+            challenge = WWWAuthenticate("bearer")
+            raise Unauthorized("Authentication required", www_authenticate=challenge)
+        request.environ[ACTOR], role = caller
+        if request.endpoint is None or request.method == "OPTIONS":
+            return  # which paths and methods there are, a known caller may be told
+        if role != "admin" and request.endpoint not in MANAGERS_MAY:
+            raise Forbidden("Only admin may do this")
+
+    return authorize
+
+
+def _parse(tokens: str) -> dict[bytes, tuple[str, str]]:
+    """Return the name and the role of each caller, by the digest of the token."""
+    callers: dict[bytes, tuple[str, str]] = {}
+    for position, entry in enumerate(tokens.split(","), start=1):
+        match = _ENTRY.fullmatch(entry)
+        if not match or not match[1].isprintable():
+            rule = "must be name:role:token, where role is admin or manager"
+        elif _digest(match[3]) in callers or match[1] in dict(callers.values()):
+            rule = "has the name or the token of another"
+        else:
+            callers[_digest(match[3])] = match[1], match[2]
+            continue
+        raise SettingError(f"INVENTORY_TOKENS: entry {position} {rule}")
+    return callers
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -6,6 +6,7 @@ import signal
 signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
 
 import argparse  # noqa: E402
+import os  # noqa: E402
 import sys  # noqa: E402
 
 from inventory import create_app  # noqa: E402
@@ -22,15 +23,20 @@ def main() -> None:
     )
     args = parser.parse_args()
     try:
-        server = listen(
-            create_app({"DEBUG": False}), args.host, args.port
-        )  # not as FLASK_DEBUG says
-    except (SettingError, OSError, OverflowError) as error:
+        app = create_app({"DEBUG": False})  # whatever FLASK_DEBUG says
+        server = listen(app, args.host, args.port)
+    except SettingError as error:
         sys.exit(f"run.py: {error}")
+    except (OSError, OverflowError) as error:
+        sys.exit(f"run.py: {error} (see --host and --port)")
     host, port = server.socket.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    print(f"Inventory API listening on {url} (Ctrl-C to stop). Try:")
-    print(f"""  curl {url}/products -d '{{"name": "Laptop", "sku": "LTP-123"}}'""", flush=True)
+    roles, header = "off, whoever reaches this port may do everything", ""
+    if "INVENTORY_TOKENS" in os.environ:
+        roles, header = "on, as INVENTORY_TOKENS says", " -H 'Authorization: Bearer TOKEN'"
+    print(f"Inventory API listening on {url} (Ctrl-C to stop). Roles are {roles}. Try:")
+    product = '{"name": "Ball", "sku": "BALL-1", "stock": 3}'
+    print(f"  curl {url}/products{header} -d '{product}'", flush=True)
     serve(server)
 
 

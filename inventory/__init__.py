@@ -37,7 +37,7 @@ def create_app(
         SettingError: the app cannot start with a setting; the message names it.
     """
     app = Flask(__name__, static_folder=None)
-    app.url_map.merge_slashes = False  # a doubled slash is no such path, and not an HTML redirect
+    app.url_map.merge_slashes = False  # /products//a is no such path, and not an HTML redirect
     # One byte over the limit: Werkzeug cuts a chunked body there, which shows that it is too large.
     app.config.from_mapping(MAX_CONTENT_LENGTH=MAX_BODY + 1)
     app.config.from_mapping(config)

@@ -18,7 +18,6 @@ from inventory.errors import SettingError
 from inventory.models import MovementType, Product, StockStatus, timestamp
 
 log = logging.getLogger(__name__)
-
 SILENCE = 5  # seconds for which a receiver may be silent
 ATTEMPT = 10  # seconds that an attempt to post an alert may take in all
 
@@ -39,12 +38,13 @@ def alert_id(product: Product) -> str:
 def log_alert(product: Product) -> None:
     """Log an alert as a warning."""
     log.warning(
-        "LOW_STOCK: %s has %d left, reorder level %d (product %s, alert %s)",
-        product.sku,
+        "LOW_STOCK: %s has %d left, reorder level %d (product %s, alert %s, at %s)",
+        repr(product.sku)[1:-1],  # what cannot be printed is shown escaped
         product.stock,
         product.reorder_level,
         product.id,
         alert_id(product),
+        timestamp(product.updated_at),
     )
 
 

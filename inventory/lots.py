@@ -16,6 +16,7 @@ class Lot(NamedTuple):
 
 
 Lots = tuple[Lot, ...]  # those of a product: soonest first, one for each instant
+MAX_LOTS = 1000
 _expiry = attrgetter("expires_at")
 
 
@@ -28,11 +29,13 @@ def check_expiry(expires_at: datetime, now: datetime) -> None:
 
 
 def add_units(lots: Lots, quantity: int, expires_at: datetime) -> Lots:
-    """Return the lots with `quantity` more units that expire at `expires_at`."""
+    """Return the lots with more units, or refuse units that would be one lot too many."""
     before = bisect_left(lots, expires_at, key=_expiry)
     after = bisect_right(lots, expires_at, key=_expiry)
     for lot in lots[before:after]:  # the one of this very instant, if there is one
         quantity += lot.quantity
+    if before == after and len(lots) == MAX_LOTS:
+        raise InvalidValueError(f"a product may have at most {MAX_LOTS} lots")
     return (*lots[:before], Lot(expires_at.astimezone(UTC), quantity), *lots[after:])
 
 

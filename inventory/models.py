@@ -14,7 +14,8 @@ MAX_QUANTITY = 10**38 - 1
 """The widest exact integer that common databases store: DECIMAL(38, 0)."""
 
 _TICK = timedelta(microseconds=1)
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # categories Cc and Cs
+# Control characters, separators of lines and paragraphs, lone surrogates: Cc, Zl, Zp and Cs.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class StockStatus(StrEnum):
@@ -96,7 +97,9 @@ class Product(NamedTuple):
         lots: Lots = ()
         if expires_at is not None:
             check_expiry(expires_at, stamp.at)
-            lots = add_units((), stock, expires_at) if stock else ()
+            if not stock:
+                raise InvalidValueError("expiresAt is for units, and there is no stock")
+            lots = add_units((), stock, expires_at)
         return cls(
             id=str(uuid4()),
             name=_stripped("name", name, longest=200),
@@ -216,5 +219,6 @@ def _stripped(field: str, value: object, *, longest: int) -> str:
     if not 1 <= len(text) <= longest:
         raise InvalidValueError(f"{field} must be a string of 1 to {longest} characters")
     if _UNPRINTABLE.search(text):
-        raise InvalidValueError(f"{field} must not hold control characters or lone surrogates")
+        rule = "must not hold control characters, line separators or lone surrogates"
+        raise InvalidValueError(f"{field} {rule}")
     return text

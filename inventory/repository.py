@@ -65,6 +65,11 @@ class InMemoryProductRepository:
             raise ProductNotFoundError
         return row
 
+    def find_row(self, product_id: str) -> Row | None:
+        """Return the row of a product, deleted or not, if there is one."""
+        row = self._rows_by_id.get(product_id)
+        return row if row and row.present else None
+
     def find_live_row(self, sku: str) -> Row | None:
         """Return the row of the product that has this SKU, in any letter case, if one has."""
         row = self._rows_by_sku.get(fold_sku(sku))

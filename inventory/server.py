@@ -4,6 +4,7 @@ import gc
 import signal
 import socket
 import threading
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -34,17 +35,30 @@ def serve(server: BaseWSGIServer) -> None:
 
 
 class RequestHandler(WSGIRequestHandler):
-    """Answers in JSON also where a request is too malformed to reach the app."""
+    """Refuses in JSON what is too malformed to reach the app."""
 
     error_content_type = "application/json"
     error_message_format = '{"error": true, "message": "%(explain)s"}\n'
 
-    def run_wsgi(self) -> None:
-        """Hand the request to the app, if its target can be parsed, unlike http://[ and http://a:b."""
+    def parse_request(self) -> bool:
+        """Read the head of a request; return whether there is one. It ends in a blank line."""
+        stream, line = self.rfile, b""
+
+        def readline(limit: int) -> bytes:
+            nonlocal line
+            line = stream.readline(limit)
+            return line
+
+        self.rfile = SimpleNamespace(readline=readline)  # type: ignore[assignment]
         try:
-            urlsplit(self.path).port  # noqa: B018 - raises ValueError where it cannot
+            if not super().parse_request():
+                return False
+            urlsplit(self.path).port  # noqa: B018 - raises ValueError for http://[ and http://a:b
+            if line in (b"\r\n", b"\n") and not self.headers.defects:
+                return True
         except ValueError:
             self.path = "*"  # for the log line, for which Werkzeug parses the target
-            self.send_error(400)
-        else:
-            super().run_wsgi()
+        finally:
+            self.rfile = stream
+        self.send_error(400)
+        return False

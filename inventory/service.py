@@ -18,6 +18,7 @@ from inventory.repository import InMemoryProductRepository, Row
 
 Actor = str | None  # the name of the caller, for the audit log, where callers have names
 Expected = Container[int] | None  # the versions of which a product must be at one, or any
+PAGE_LOOKS = 10_000  # so that no page keeps everybody else waiting
 
 
 class InventoryService:
@@ -125,9 +126,7 @@ class InventoryService:
                 return self._current(row, now)
         return product
 
-    # Here one may stop: the core ends. What follows belongs to one bonus each.
-
-    # Batches
+    # Here one may stop: the core ends. Below are the bonuses: batches, history, the catalogue.
 
     def bulk_update(self, updates: Sequence[StockUpdate], *, actor: Actor = None) -> list[Product]:
         """Make all the updates in order, or none; return the version that each of them made.
@@ -151,9 +150,7 @@ class InventoryService:
     def _find_row(self, update: StockUpdate) -> Row | None:
         if update.sku is not None:
             return self._products.find_live_row(update.sku)
-        with suppress(ProductNotFoundError):
-            return self._products.get_row(str(update.product_id))
-        return None
+        return self._products.find_row(update.product_id or "")
 
     def _update_locked(
         self, rows: Sequence[Row | None], updates: Sequence[StockUpdate], stamp: Stamp
@@ -177,8 +174,6 @@ class InventoryService:
             self._publish(product)
         return made
 
-    # History
-
     def list_movements(self, product_id: str, *, after: int = 0, limit: int = 100) -> list[Product]:
         """Return the audit log of a product, deleted or not; see `Row.versions`."""
         check_integer("after", after, minimum=0)
@@ -195,21 +190,17 @@ class InventoryService:
         return self._change(product_id, expected, actor, Product.deleted)
 
     def restore_product(self, product_id: str, *, actor: Actor = None) -> Product:
-        """Bring a deleted product back as it was, but for what has expired since; see `insert`.
-
-        A product that is not deleted is refused as not found.
-        """
+        """Bring a deleted product back as it was, but for what has expired since; see `insert`."""
         stamp = Stamp(self._clock(), actor)
-        row = self._products.get_row(product_id)
-        with row.lock:
-            if row.present is None or row.live is not None:
-                raise ProductNotFoundError
-            product = row.present.restored(stamp)
-            self._products.insert(row, product)
-            self._publish(product)
-            return self._current(row, stamp.at)
-
-    # The catalogue
+        row = self._products.find_row(product_id)
+        if row:
+            with row.lock:
+                if row.present and not row.live:
+                    product = row.present.restored(stamp)
+                    self._products.insert(row, product)
+                    self._publish(product)
+                    return self._current(row, stamp.at)
+        raise ProductNotFoundError("No deleted product has this id")
 
     def list_products(
         self,
@@ -221,18 +212,23 @@ class InventoryService:
     ) -> tuple[list[Product], str | None]:
         """Return a page of the catalogue in order of creation, and the cursor of the next page.
 
-        Products that exist throughout are on one page each, whatever else comes and goes. Refuses
-        a SKU together with a cursor.
+        Products that exist throughout are on one page each, whatever else comes and goes. A page
+        looks at no more than `PAGE_LOOKS` products, so it may hold few and still have a next one.
+        Refuses a SKU together with a cursor.
         """
         check_integer("limit", limit, minimum=1)
         if sku is None:
             rows = self._products.scan(cursor)
         elif cursor is None:
-            rows = filter(None, [self._products.find_live_row(checked_sku(sku))])
+            row = self._products.find_live_row(checked_sku(sku))
+            rows = iter([row] if row else [])
         else:
             raise InvalidValueError("cursor cannot go with sku, which has one page")
-        page = list(islice(self._read_all(rows, status), limit + 1))
-        return page[:limit], page[limit].id if len(page) > limit else None
+        page = list(islice(self._read_all(islice(rows, PAGE_LOOKS), status), limit + 1))
+        if len(page) > limit:
+            return page[:limit], page[limit].id
+        row = next(rows, None)  # at which this page has not looked
+        return page, row.present.id if row and row.present else None
 
     def iterate_products(self, status: StockStatus | None = None) -> Iterator[Product]:
         """Return an iterator over the catalogue in order of creation, perhaps of one status."""

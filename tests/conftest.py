@@ -20,6 +20,11 @@ from inventory.service import InventoryService
 
 ROOT = Path(__file__).parent.parent
 
+# Whatever is set outside, here nothing is, and nobody is asked through a proxy.
+for name in list(os.environ):
+    if name.startswith("INVENTORY_") or name.lower().endswith("_proxy"):
+        del os.environ[name]
+
 
 class Clock:
     """Stands still until it is told to move."""
@@ -86,6 +91,7 @@ def running_server(*arguments, **environ):
         [sys.executable, "run.py", "--port", "0", *arguments],  # the last --port counts
         cwd=ROOT,
         env={**os.environ, "PYTHONUNBUFFERED": "", **environ},
+        stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
         text=True,

@@ -16,9 +16,10 @@ from conftest import running_server, url_of
 from racing import WithoutProductLocks, race
 
 from inventory import create_app
-from inventory.alerts import Webhook, is_low_stock_alert
+from inventory.alerts import Webhook, is_low_stock_alert, log_alert
 from inventory.batches import Operation, StockUpdate
 from inventory.errors import InsufficientStockError, SettingError
+from inventory.models import timestamp
 from inventory.repository import InMemoryProductRepository
 from inventory.service import InventoryService
 
@@ -147,12 +148,21 @@ def test_an_alert_is_logged(caplog):
     [record] = caplog.records
     assert record.levelname == "WARNING"
     assert record.message.startswith("LOW_STOCK: LTP-123 has 3 left, reorder level 5")
+    [_, reduced] = service.list_movements(product.id)
+    assert f"at {timestamp(reduced.updated_at)}" in record.message
+
+
+def test_what_cannot_be_printed_is_escaped_in_the_log(service, caplog):
+    """A SKU that would turn a line of the log round is shown by its code; scripts are shown."""
+    log_alert(service.create_product("Laptop", "東京\u202eLTP"))
+
+    assert "東京\\u202eLTP" in caplog.text
 
 
 class Receiver:
     """A real HTTP server that remembers what is posted, and answers as it is told."""
 
-    def __init__(self):
+    def __init__(self, address="127.0.0.1", family=socket.AF_INET):
         self.posts = queue.Queue()
         self.answers = []
         receiver = self
@@ -171,9 +181,17 @@ class Receiver:
             def log_message(self, *_):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        class Server(ThreadingHTTPServer):
+            address_family = family
+
+        self.server = Server((address, 0), Handler)
+        host = f"[{address}]" if ":" in address else address
+        self.url = f"http://{host}:{self.server.server_port}/hook"
         threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
 
     def post(self):
         """The next post, waited for: its path, headers and JSON."""
@@ -181,13 +199,11 @@ class Receiver:
 
 
 @pytest.fixture
-def receiver(monkeypatch):
-    """A receiver of webhooks, reached without any proxy."""
-    monkeypatch.setenv("no_proxy", "*")
+def receiver():
+    """A receiver of webhooks."""
     receiver = Receiver()
     yield receiver
-    receiver.server.shutdown()
-    receiver.server.server_close()
+    receiver.close()
 
 
 @pytest.fixture
@@ -263,9 +279,8 @@ def test_a_receiver_that_refuses_is_given_up(receiver, pauses, caplog, status):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "host.invalid", "a..b"])
-def test_an_absent_receiver_fails_no_request(pauses, caplog, monkeypatch, host):
+def test_an_absent_receiver_fails_no_request(pauses, caplog, host):
     """Where nobody listens, changes are made as ever and the alert is given up."""
-    monkeypatch.setenv("no_proxy", "*")
     webhook = Webhook(f"http://user:secret@{host}/token")
     service = InventoryService(InMemoryProductRepository(), publish=webhook)
 
@@ -329,6 +344,69 @@ def test_a_receiver_that_never_answers_is_given_up(receiver, pauses, caplog, mon
     assert pauses == [1]
 
 
+@pytest.mark.parametrize("text", [b"HTTP/1.1 100 Continue\r\n\r\n", b"x"])
+def test_a_receiver_that_trickles_is_cut_off(monkeypatch, caplog, text):
+    """Who always sends a little more has ten seconds in all; then no connection is left."""
+    timers = []
+
+    class Timer:
+        def __init__(self, seconds, cut):
+            timers.append((seconds, cut))
+
+        def start(self):
+            pass
+
+        cancel = join = start
+
+    monkeypatch.setattr("inventory.alerts.threading.Timer", Timer)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def trickle():
+        with listener, listener.accept()[0] as connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(text)
+            timers[0][1]()
+            while True:  # until nobody is there
+                connection.sendall(text)
+
+    receiver = threading.Thread(target=trickle, daemon=True)
+    receiver.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    service = InventoryService(InMemoryProductRepository(), publish=Webhook(url, pauses=()))
+    service.create_product("Laptop", "LTP-123")
+
+    receiver.join(SECONDS)
+    assert not receiver.is_alive()
+    assert "is given up" in caplog.text
+    assert 9 < timers[0][0] <= 10
+
+
+def test_a_receiver_that_speaks_no_http_is_given_up(caplog):
+    """An answer that is no HTTP is a failure like another."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def babble():
+        with listener, listener.accept()[0] as connection:
+            connection.recv(65536)
+            connection.sendall(b"220 mail.example ESMTP\r\n")
+
+    threading.Thread(target=babble, daemon=True).start()
+    webhook = Webhook(f"http://127.0.0.1:{listener.getsockname()[1]}/", pauses=())
+    InventoryService(InMemoryProductRepository(), publish=webhook).create_product("L", "L")
+
+    assert "the webhook failed: BadStatusLine" in caplog.text
+
+
+def test_an_ipv6_receiver_is_reached(pauses):
+    """An address in brackets is a host like another."""
+    receiver = Receiver("::1", socket.AF_INET6)
+
+    create_low(app_with(receiver.url))
+
+    assert receiver.post()[1]["Host"] == receiver.url.split("/")[2]
+    receiver.close()
+
+
 BAD_URLS = [
     "",
     "secret",
@@ -362,7 +440,7 @@ def test_a_signal_ends_the_server_with_its_queues_full():
     """Where a receiver is silent, one line says what was not delivered; more signals do nothing."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        with running_server(INVENTORY_WEBHOOK_URL=url, no_proxy="*") as process:
+        with running_server(INVENTORY_WEBHOOK_URL=url) as process:
             server = url_of(process)
             for sku in ("LTP-1", "LTP-2"):
                 body = json.dumps({"name": "Laptop", "sku": sku}).encode()

@@ -41,7 +41,10 @@ def test_only_what_is_deleted_can_be_restored(client, laptop, product_id):
     """There is nothing to restore under the id of a live product or of none."""
     response = client.post(f"/products/{product_id or laptop['id']}/restore")
 
-    assert (response.status_code, response.json["message"]) == (404, "Product not found")
+    assert (response.status_code, response.json["message"]) == (
+        404,
+        "No deleted product has this id",
+    )
     assert client.get(f"/products/{laptop['id']}").json == laptop
 
 
@@ -58,3 +61,25 @@ def test_a_deleted_products_sku_is_free(client, laptop):
 
     client.delete(f"/products/{heir['id']}")
     assert client.post(f"{url}/restore").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (b'{"foo": 1}', 400, "unknown field 'foo'"),
+        (b"[]", 400, "body must be a JSON object"),
+        (b"{", 400, "body is no JSON: "),
+        (b" " * 2**21, 413, "body must be at most 1 MiB"),
+    ],
+)
+def test_deleting_and_restoring_take_no_fields(client, laptop, body, status, message):
+    """A body other than an empty one or `{}` is refused as any body would be."""
+    url = f"/products/{laptop['id']}"
+
+    refused = client.delete(url, data=body)
+    assert refused.status_code == status
+    assert refused.json["message"].startswith(message)
+    assert client.delete(url, data=b"{}").status_code == 204
+    assert client.post(f"{url}/restore", data=body).status_code == status
+    assert client.get(url).status_code == 404
+    assert client.post(f"{url}/restore", data=b"{}").status_code == 200

@@ -1,6 +1,7 @@
 """Subscribers: each movement, in order, on a thread of their own."""
 
 import logging
+import queue
 import threading
 import time
 from functools import partial
@@ -62,7 +63,7 @@ def test_a_subscriber_gets_every_movement_with_its_product():
 
 
 def test_a_subscriber_has_one_thread_of_its_own():
-    """Every call comes from one thread, which is neither the caller's nor another subscriber's."""
+    """It is neither the caller's nor another subscriber's, and keeps no process alive."""
     recorders = [Recorder(expected=5), Recorder(expected=5)]
     service = service_of(create_app(subscribers=recorders))
     for number in range(5):
@@ -74,6 +75,7 @@ def test_a_subscriber_has_one_thread_of_its_own():
     first, second = (recorder.threads for recorder in recorders)
     assert len(first) == len(second) == 1
     assert len({threading.current_thread(), *first, *second}) == 3
+    assert all(thread.daemon for thread in first | second)
 
 
 def test_without_subscribers_there_is_no_thread():
@@ -164,6 +166,30 @@ def test_what_does_not_fit_is_lost_and_logged_once(caplog):
     assert len(service.list_movements(product.id, limit=20_000)) == 10_050
 
 
+def test_losses_after_a_report_are_counted_afresh(caplog):
+    """Each loss is told once, whether before the next delivery or at the end."""
+    taken, release = queue.Queue(), threading.Semaphore(0)
+
+    def slow(product):
+        taken.put(product)
+        release.acquire()
+
+    subscription = Subscription(slow, capacity=1)
+    service = InventoryService(InMemoryProductRepository(), publish=subscription.put)
+    product = service.create_product("Laptop", "LTP-123", stock=1)
+    for lost in (2, 3):
+        taken.get(timeout=SECONDS)
+        for _ in range(1 + lost):  # one waits
+            service.add_stock(product.id, 1)
+        release.release()
+    taken.get(timeout=SECONDS)
+    release.release()
+    subscription.drain(time.monotonic() + SECONDS)
+
+    lost = [record.args[0] for record in caplog.records if "queue full" in record.message]
+    assert lost == [2, 3]
+
+
 def test_what_is_lost_last_is_logged_at_the_end(blocked, caplog):
     """Losses that are not reported yet when the process ends are reported then."""
     feed = Feed([Subscription(blocked, capacity=1)])
@@ -224,6 +250,16 @@ def test_closing_waits_for_what_is_queued():
     feed.close(SECONDS)
 
     assert len(recorder.calls) == 1000
+
+
+def test_the_end_waits_two_seconds(monkeypatch):
+    """What is not delivered by then keeps no process from ending."""
+    monkeypatch.setattr("inventory.events.time.monotonic", lambda: 100)
+    deadlines = []
+
+    Feed([SimpleNamespace(drain=lambda deadline: deadlines.append(deadline) or 0)]).close()
+
+    assert deadlines == [102]
 
 
 def test_closing_counts_what_is_not_delivered(blocked, caplog):

@@ -223,22 +223,30 @@ def test_two_apps_share_nothing(laptop):
     assert other.post("/products", json={"name": "Laptop", "sku": laptop["sku"]}).status_code == 201
 
 
-NO_OBJECT = "body must be a JSON object in UTF-8"
+NO_OBJECT = "body must be a JSON object"
+NO_UTF_8 = "body must be in UTF-8"
 INTEGER = "{} must be an integer of at least {}"
 
+
+def no_json(problem, column):
+    """The refusal of a line that is no JSON."""
+    return f"body is no JSON: {problem}, line 1 column {column}"
+
+
 HOSTILE_BODIES = [
-    (b"", NO_OBJECT),
-    (b"{", NO_OBJECT),
+    (b"", "body is empty, and must be a JSON object"),
     (b"[]", NO_OBJECT),
     (b"null", NO_OBJECT),
     (b'"name"', NO_OBJECT),
-    (b"name=Laptop&sku=LTP-123", NO_OBJECT),
-    (b'{"quantity": 1} {}', NO_OBJECT),
-    (b'{"quantity": 01}', NO_OBJECT),
-    ('{"quantity": 1}'.encode("utf-16"), NO_OBJECT),
-    (b'\xef\xbb\xbf{"quantity": 1}', NO_OBJECT),
-    (b'{"quantity": "\xff"}', NO_OBJECT),
-    (b'{"quantity": "\xed\xa0\x80"}', NO_OBJECT),
+    (b"name=Laptop&sku=LTP-123", no_json("Expecting value", 1)),
+    (b"{'quantity': 1}", no_json("Expecting property name enclosed in double quotes", 2)),
+    (b'{"quantity": 1} {}', no_json("Extra data", 17)),
+    (b'{"quantity": 01}', no_json("Expecting ',' delimiter", 15)),
+    (b'{"quantity" 1}', no_json("Expecting ':' delimiter", 13)),
+    (b'\xef\xbb\xbf{"quantity": 1}', no_json("Expecting value", 1)),
+    ('{"quantity": 1}'.encode("utf-16"), NO_UTF_8),
+    (b'{"quantity": "\xff"}', NO_UTF_8),
+    (b'{"quantity": "\xed\xa0\x80"}', NO_UTF_8),
     (b"[" * 100_000, "body is nested too deeply"),
     (b'{"quantity": ' * 50_000, "body is nested too deeply"),
     (b"{}", "quantity is required"),
@@ -283,8 +291,14 @@ def test_a_hostile_quantity_is_refused_and_changes_nothing(client, laptop, body,
         ({"name": 5}, "name must be a string of 1 to 200 characters"),
         ({"sku": "s" * 65}, "sku must be a string of 1 to 64 characters"),
         ({"sku": None}, "sku must be a string of 1 to 64 characters"),
-        ({"name": "a\x00b"}, "name must not hold control characters or lone surrogates"),
-        ({"sku": "\ud800"}, "sku must not hold control characters or lone surrogates"),
+        (
+            {"name": "a\x00b"},
+            "name must not hold control characters, line separators or lone surrogates",
+        ),
+        (
+            {"sku": "\ud800"},
+            "sku must not hold control characters, line separators or lone surrogates",
+        ),
     ],
 )
 def test_a_hostile_product_is_refused_and_claims_nothing(client, change, message):
@@ -305,6 +319,11 @@ def test_name_and_sku_are_required(client, field):
 
 
 MIB = 1024 * 1024
+CHUNKED = {
+    "wsgi.input_terminated": True,
+    "HTTP_TRANSFER_ENCODING": "chunked",
+    "CONTENT_LENGTH": "",
+}
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -312,12 +331,48 @@ MIB = 1024 * 1024
 def test_a_body_has_a_largest_size(client, size, status, chunked):
     """A body may have 1 MiB, whether or not its length is known from the start."""
     body = b'{"name": "Laptop", "sku": "LTP-123"}'.ljust(size)
-    environ = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
-    response = client.post("/products", data=body, environ_overrides=environ if chunked else {})
+    response = client.post("/products", data=body, environ_overrides=CHUNKED if chunked else {})
 
     assert response.status_code == status
     if status == 413:
         assert refused(response, 413, "body must be at most 1 MiB")
+
+
+class BrokenStream:
+    """A body in chunks that a server cannot read."""
+
+    def read(self, size):
+        raise KeyError("a server has errors of its own")
+
+
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "key-1"}])
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"CONTENT_LENGTH": "500"},
+        {"CONTENT_LENGTH": "500", "wsgi.input_terminated": True},
+        {"CONTENT_LENGTH": "-1"},
+        {"CONTENT_LENGTH": "abc"},
+        {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "0"},
+        {"HTTP_TRANSFER_ENCODING": "gzip", "CONTENT_LENGTH": ""},
+        {**CHUNKED, "wsgi.input": BrokenStream()},
+    ],
+)
+def test_a_body_that_is_cut_or_framed_wrongly_changes_nothing(client, laptop, environ, key):
+    """It is refused, whatever the server makes of it; sent again whole, it is judged afresh."""
+    url, whole = f"/products/{laptop['id']}", b'{"quantity": 1}'
+
+    for method, path, body in [
+        ("PUT", "/add", whole),
+        ("DELETE", "", b""),
+        ("POST", "/restore", b""),
+    ]:
+        cut = client.open(
+            url + path, method=method, data=body, headers=key, environ_overrides=environ
+        )
+        assert refused(cut, 400, "The request is not well-formed HTTP, or did not arrive whole")
+    assert client.get(url).json == laptop
+    assert client.put(f"{url}/add", data=whole, headers=key).json["newStock"] == 21
 
 
 @pytest.mark.parametrize(

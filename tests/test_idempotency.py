@@ -6,9 +6,11 @@ from functools import partial
 from types import SimpleNamespace
 
 import pytest
+from flask import Response
 from racing import PatientCondition, PatientLock, race
 
 from inventory import create_app
+from inventory.api.idempotency import IdempotencyKeys
 
 KEY = {"Idempotency-Key": "key-1"}
 
@@ -108,6 +110,17 @@ def test_a_defect_releases_the_key(app, client, laptop, monkeypatch):
     assert client.put(url, json={"quantity": 5}, headers=KEY).json["newStock"] == 15
 
 
+def test_white_space_around_a_key_is_no_part_of_it(client, laptop):
+    """A key is the same key whatever space its line has (RFC 9110, 5.5)."""
+    url = f"/products/{laptop['id']}/add"
+
+    for key in ("key-1", " key-1", "key-1 \t"):
+        environ = {"HTTP_IDEMPOTENCY_KEY": key}
+        client.put(url, json={"quantity": 1}, environ_overrides=environ)
+
+    assert stock(client, laptop) == 21
+
+
 @pytest.mark.parametrize("key", ["", " ", "a b", "k" * 256, "\x7f", "clé"])
 def test_a_malformed_key_is_refused(client, laptop, key):
     """A key is 1 to 255 visible ASCII characters."""
@@ -131,23 +144,48 @@ def test_the_longest_key_is_taken(client, laptop):
     assert client.put(url, json={"quantity": 1}, headers=headers).status_code == 200
 
 
-def test_the_latest_ten_thousand_keys_are_kept():
-    """A thousand over the limit, the least recently used have gone and one in use has stayed."""
-    app = create_app()
-    keys = app.extensions["idempotency"]
+@pytest.fixture
+def remembered():
+    """Whether a key of a caller is remembered; if not, it is from then on, with a body so long."""
+    keys = IdempotencyKeys()
 
-    def is_replayed(key):
-        response = keys.answer((None, str(key)), b"", lambda: app.make_response(""))
+    def ask(caller, key, length=0):
+        response = keys.answer(caller, str(key), b"", lambda: Response(b" " * length))
         return "Idempotency-Replayed" in response.headers
 
-    with app.test_request_context():
-        for key in range(11_000):
-            is_replayed(key)
-            is_replayed(0)
+    return ask
 
-        assert is_replayed(0)
-        assert all(is_replayed(key) for key in range(1001, 11_000))
-        assert not any(is_replayed(key) for key in range(1, 1001))
+
+def test_the_latest_ten_thousand_keys_are_kept(remembered):
+    """A thousand over the limit, the least recently used have gone and one in use has stayed."""
+    for key in range(11_000):
+        remembered("ann", key)
+        remembered("ann", 0)
+
+    assert remembered("ann", 0)
+    assert all(remembered("ann", key) for key in range(1001, 11_000))
+    assert not any(remembered("ann", key) for key in range(1, 1001))
+
+
+def test_no_more_than_64_mib_are_kept(remembered):
+    """Of large answers fewer are remembered; what a caller forgets makes room again."""
+    for key in range(65):
+        remembered("ann", key, 2**20)
+    assert [remembered("ann", key) for key in (1, 64)] == [True, True]
+    assert not remembered("ann", 0)
+
+    remembered("ann", "half of all", 2**25)
+    assert not remembered("ann", 2)
+    assert remembered("ann", 64)
+
+
+def test_callers_push_out_nobody_elses_keys(remembered):
+    """However many keys one caller uses, another's retry is still a retry."""
+    remembered("ann", "key")
+    for key in range(10_001):
+        remembered("bob", key, 2**13)
+
+    assert remembered("ann", "key")
 
 
 @pytest.fixture

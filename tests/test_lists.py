@@ -2,6 +2,9 @@
 
 import pytest
 
+from inventory.errors import InvalidValueError
+from inventory.models import StockStatus
+
 
 @pytest.fixture
 def catalogue(client):
@@ -102,6 +105,33 @@ def test_a_page_looks_at_no_more_than_it_holds(app, client, catalogue, monkeypat
     assert looked_at == ["B", "C", "D"]
 
 
+def test_a_page_looks_at_10000_products_at_most(service):
+    """Where nothing fits in so many, deleted ones included, the page is empty and has a next."""
+    for number in range(10_001):
+        product = service.create_product("P", f"P-{number}", stock=number // 10_000)
+    service.delete_product(service.list_products(limit=1)[0][0].id)
+
+    page, cursor = service.list_products(status=StockStatus.IN_STOCK)
+
+    assert (page, cursor) == ([], product.id)
+    assert service.list_products(status=StockStatus.IN_STOCK, cursor=cursor) == ([product], None)
+
+
+def test_a_page_has_100_products_by_default(client, service):
+    """As many as a client can read; it may ask for more."""
+    for number in range(101):
+        service.create_product("P", f"P-{number}")
+
+    assert len(client.get("/products").json["products"]) == 100
+    assert len(client.get("/products?limit=1000").json["products"]) == 101
+
+
+def test_the_service_judges_a_page_by_itself(service):
+    """Without HTTP too, a page holds at least one product."""
+    with pytest.raises(InvalidValueError, match="^limit must be an integer of at least 1$"):
+        service.list_products(limit=0)
+
+
 AFTER = f"after must be an integer from 0 to {10**38 - 1}"
 LIMIT = "limit must be an integer from 1 to 1000"
 
@@ -123,7 +153,10 @@ LIMIT = "limit must be an integer from 1 to 1000"
         ("/products?status=low_stock", "status must be IN_STOCK or LOW_STOCK"),
         ("/products?status=", "status must be IN_STOCK or LOW_STOCK"),
         ("/products?sku=", "sku must be a string of 1 to 64 characters"),
-        ("/products?sku=%00a", "sku must not hold control characters or lone surrogates"),
+        (
+            "/products?sku=%00a",
+            "sku must not hold control characters, line separators or lone surrogates",
+        ),
         ("/products?sku=%ff", "query must be percent-encoded UTF-8"),
         ("/products?sku=a&cursor=b", "cursor cannot go with sku, which has one page"),
         ("/products?cursor=mine", "cursor must be the next of an earlier page"),
@@ -132,6 +165,7 @@ LIMIT = "limit must be an integer from 1 to 1000"
         ("/reports/inventory.csv?limit=5", "unknown query parameter 'limit'"),
         ("/reports/inventory.csv?status=GONE", "status must be IN_STOCK or LOW_STOCK"),
         ("/products/x/movements?after=-1", AFTER),
+        ("/products/x/movements?after=" + "0" * 40 + "5", AFTER),
         ("/products/x/movements?after=1e3", AFTER),
         ("/products/x/movements?after=" + "9" * 5000, AFTER),
         ("/products/x/movements?limit=0", LIMIT),

@@ -92,7 +92,21 @@ def test_text_is_stored_stripped():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "  \n", "a\nb", "a\x00b", "a\x7fb", "a\x1fb", "a\x85b", "\ud800", "a\udfff", 5, None],
+    [
+        "",
+        "  \n",
+        "a\nb",
+        "a\x00b",
+        "a\x7fb",
+        "a\x1fb",
+        "a\x85b",
+        "a\u2028b",
+        "a\u2029b",
+        "\ud800",
+        "a\udfff",
+        5,
+        None,
+    ],
 )
 def test_text_without_content_or_with_control_characters_is_refused(text):
     """A name and a SKU are strings that can be shown on one line."""

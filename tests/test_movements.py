@@ -2,7 +2,7 @@
 
 import pytest
 
-from inventory.errors import InsufficientStockError
+from inventory.errors import InsufficientStockError, InvalidValueError
 
 
 def test_each_change_leaves_one_movement(client, clock, laptop):
@@ -55,6 +55,7 @@ def test_movements_come_in_pages(client, laptop):
         return [movement["version"] for movement in movements]
 
     assert versions("") == [1, 2, 3, 4, 5]
+    assert versions("?limit=1") == [1]
     assert versions("?limit=2") == [1, 2]
     assert versions("?after=2&limit=2") == [3, 4]
     assert versions("?after=4&limit=1000") == [5]
@@ -83,3 +84,22 @@ def test_a_product_that_never_was_has_no_movements(client):
     response = client.get("/products/unknown/movements")
 
     assert (response.status_code, response.json["message"]) == (404, "Product not found")
+
+
+def test_a_page_has_100_movements_by_default(client, service, laptop):
+    """The first hundred come first; `after` leads on."""
+    for _ in range(101):
+        service.add_stock(laptop["id"], 1)
+
+    movements = client.get(f"/products/{laptop['id']}/movements").json["movements"]
+
+    assert [movement["version"] for movement in movements] == list(range(1, 101))
+
+
+@pytest.mark.parametrize("page", [{"after": -1}, {"limit": 0}, {"limit": True}])
+def test_the_service_judges_a_page_of_movements_by_itself(service, page):
+    """Without HTTP too, `after` is at least 0 and `limit` at least 1."""
+    product = service.create_product("Laptop", "LTP-123")
+
+    with pytest.raises(InvalidValueError, match=f"^{next(iter(page))} must be an integer"):
+        service.list_movements(product.id, **page)

@@ -241,9 +241,26 @@ def test_a_refused_return_is_not_published(clock):
     assert published == ["CREATED", "DELETED", "CREATED"]
 
 
-def test_no_units_are_no_lot(service, day):
-    """A product that is created empty has no lot, whatever its expiry."""
-    assert service.create_product("Milk", "MILK", expires_at=day(1)).lots == ()
+def test_an_expiry_needs_units(service, day):
+    """A product that is created empty has nothing that could expire."""
+    with pytest.raises(InvalidValueError, match="^expiresAt is for units, and there is no stock$"):
+        service.create_product("Milk", "MILK", expires_at=day(1))
+
+
+def test_a_product_has_at_most_1000_lots(service, milk, day):
+    """Units for one lot more are refused; units for a lot that is there are not."""
+    updates = [
+        StockUpdate(Operation.ADD, 1, sku="MILK", expires_at=day(number))
+        for number in range(3, 1001)
+    ]
+    full = service.bulk_update(updates)[-1]
+
+    assert len(full.lots) == 1000
+    with pytest.raises(InvalidValueError, match="^a product may have at most 1000 lots$"):
+        service.add_stock(milk.id, 1, expires_at=day(1001))
+    assert len(service.add_stock(milk.id, 1, expires_at=day(1000)).lots) == 1000
+    service.reduce_stock(milk.id, 2)
+    assert service.add_stock(milk.id, 1, expires_at=day(1001)).lots[-1].expires_at == day(1001)
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
@@ -253,9 +270,8 @@ def test_an_expiry_is_in_the_future(service, clock, milk, seconds):
 
     with pytest.raises(InvalidValueError, match="^expiresAt must be in the future$"):
         service.add_stock(milk.id, 1, expires_at=past)
-    for stock in (0, 1):
-        with pytest.raises(InvalidValueError, match="^expiresAt must be in the future$"):
-            service.create_product("Cheese", "CHEESE", stock=stock, expires_at=past)
+    with pytest.raises(InvalidValueError, match="^expiresAt must be in the future$"):
+        service.create_product("Cheese", "CHEESE", stock=1, expires_at=past)
 
 
 def test_an_expiry_has_an_offset(service, milk):
@@ -433,7 +449,7 @@ def test_status_and_report_leave_out_what_has_expired(client, clock):
     assert client.get(f"{url}/status").json["stock"] == 0
 
 
-FORMAT = "expiresAt must be an ISO 8601 date-time with an offset or Z"
+FORMAT = "expiresAt must be an RFC 3339 date-time, such as 2099-12-31T23:59:59Z"
 FUTURE = "expiresAt must be in the future"
 
 
@@ -441,6 +457,31 @@ FUTURE = "expiresAt must be in the future"
     ("text", "message"),
     [
         ("2026-12-01", FORMAT),
+        *[
+            (f"2099-12-01T10:{rest}", FORMAT)
+            for rest in ["20:305Z", "203Z", "+20", "20:30xZ", "20:30+01.00", "20:30Z\0", "20:30,5Z"]
+        ],
+        *[
+            (f"2099-12-01T10:20:30{rest}", FORMAT)
+            for rest in [
+                "+01",
+                "+0100",
+                "+01:60",
+                "-24:00",
+                "z",
+                ".Z",
+                ".1234567890Z",
+                "Z ",
+                "\u0660Z",
+            ]
+        ],
+        ("20991201T000000Z", FORMAT),
+        ("2099-W10-1T00:00:00Z", FORMAT),
+        ("2099-12-01t00:00:00Z", FORMAT),
+        ("2099-12-01T24:00:00Z", FORMAT),
+        ("2099-12-01T00:60:00Z", FORMAT),
+        ("2099-12-01T00:00:60Z", FORMAT),
+        ("2099-02-30T00:00:00Z", FORMAT),
         ("2026-12-01T00:00:00", FORMAT),
         ("2026-12-01 00:00:00Z", FORMAT),
         ("2026-13-01T00:00:00Z", FORMAT),
@@ -473,7 +514,13 @@ def test_a_malformed_expiry_is_refused(client, laptop, text, message):
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-12-01T00:00:00Z", "2026-12-01T09:00+09:00", "20261130T230000-0100"]
+    "text",
+    [
+        "2026-12-01T00:00:00Z",
+        "2026-12-01T09:00:00+09:00",
+        "2026-11-30T23:00:00.000-01:00",
+        "2026-12-01T00:00:00.000000999-00:00",
+    ],
 )
 def test_an_expiry_may_be_written_with_any_offset(client, text):
     """The same instant is shown in the same way, however it was written."""

@@ -28,6 +28,7 @@ ROUTES = [
 
 BODIES = {
     "/products": {"name": "Phone", "sku": "PHN-7"},
+    "/products/{id}/restore": {},
     "/products/bulk-update": {"updates": [{"sku": "LTP-123", "operation": "add", "quantity": 1}]},
 }
 

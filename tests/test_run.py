@@ -13,9 +13,11 @@ from conftest import ROOT, running_server, url_of
 
 
 def test_the_server_says_where_it_listens_and_what_to_try():
-    """The first line has the URL, and the second a curl command that works as it stands."""
+    """The first line has the URL and the roles, the second a curl command that works as it is."""
     with running_server() as process:
-        url = url_of(process)
+        url, rest = (
+            process.stdout.readline().removeprefix("Inventory API listening on ").split(" ", 1)
+        )
         suggestion = process.stdout.readline()
         answer = subprocess.run(
             ["bash", "-c", suggestion], capture_output=True, text=True, timeout=10, check=True
@@ -23,7 +25,18 @@ def test_the_server_says_where_it_listens_and_what_to_try():
 
     assert url.startswith("http://127.0.0.1:")
     assert f"{url}/products" in suggestion
-    assert json.loads(answer.stdout)["sku"] == "LTP-123"
+    assert "Roles are off, whoever reaches this port may do everything" in rest
+    assert json.loads(answer.stdout)["stock"] > 0
+
+
+def test_the_server_says_that_roles_are_on():
+    """Where tokens are set, the first line says so and the suggestion has a place for one."""
+    with running_server(INVENTORY_TOKENS="ann:admin:secret") as process:
+        lines = process.stdout.readline(), process.stdout.readline()
+
+    assert "Roles are on" in lines[0]
+    assert "-H 'Authorization: Bearer TOKEN'" in lines[1]
+    assert "secret" not in "".join(lines)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -34,6 +47,29 @@ def test_a_signal_ends_the_server_quietly(number):
         process.send_signal(number)
         process.send_signal(number)
         _, errors = process.communicate(timeout=10)
+
+    assert (process.returncode, errors) == (0, "")
+
+
+SLOW_MODULE = """
+import importlib, os, sys
+
+print("importing", flush=True)
+sys.stdin.readline()
+sys.path.remove(os.path.dirname(__file__))
+del sys.modules[__name__]
+sys.modules[__name__] = importlib.import_module(__name__)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_may_come_before_there_is_a_server(number, tmp_path):
+    """Ctrl-C while modules are imported ends the process as quietly, as soon as it can."""
+    (tmp_path / "argparse.py").write_text(SLOW_MODULE)
+    with running_server(PYTHONPATH=str(tmp_path)) as process:
+        assert process.stdout.readline() == "importing\n"
+        process.send_signal(number)
+        _, errors = process.communicate("go on\n", timeout=10)
 
     assert (process.returncode, errors) == (0, "")
 
@@ -65,6 +101,7 @@ def test_a_port_in_use_is_one_clear_line():
 
     assert process.returncode == 1
     assert "Address already in use" in errors
+    assert "--port" in errors
     assert errors.count("\n") == 1
 
 
@@ -104,6 +141,12 @@ def exchange(server, request_bytes):
 @pytest.mark.parametrize(
     ("request_bytes", "status"),
     [
+        (b"GET /products HTTP/1.1", 400),
+        (b"GET /products HTTP/1.1\r\nHost: x\r\n", 400),
+        (b"GET /products HTTP/1.1\r\nHost: x\r\nIf-Ma", 400),
+        (b'GET /products HTTP/1.1\r\nIf-Match: "1', 400),
+        (b'GET /products HTTP/1.1\r\nBroken\r\nIf-Match: "1"\r\n\r\n', 400),
+        (b'GET /products HTTP/1.1\r\nIf-Match : "1"\r\n\r\n', 400),
         (b"GET http://a:99999 HTTP/1.1\r\n\r\n", 400),
         (b"GARBAGE\r\n\r\n", None),
         (b"GET http://[ HTTP/1.1\r\n\r\n", 400),

@@ -28,23 +28,9 @@ def test_each_answer_names_the_version(client):
     assert tags == ['"1"', '"2"', '"3"', '"3"', '"5"']
 
 
-MATCHING = ['"1"', "*", '"7", "1"', '"7","1",W/"1"']
-OTHERS = [
-    '"2"',
-    'W/"1"',
-    '"01"',
-    '"+1"',
-    '"1 "',
-    '"\u0661"',
-    '"',
-    "",
-    '""',
-    '"", "2"',
-    "1",
-    "x",
-    '"2", "x"',
-    '"' + "9" * 5000,
-]
+MATCHING = ['"1"', "*", '"7", "1"', '"7","1",W/"1"', ' "1"\t', "* "]
+OTHERS = ['"2"', 'W/"1"', '"01"', '"+1"', '"1 "', '"\u0661"', '""', '"", "2"', '"2", "x"', '"1,"']
+MALFORMED = ["", '"', "1", "x", "1, 2", '"1" "2"', '"1",', '*, "1"', "W/1", '"' + "9" * 5000]
 
 
 @pytest.mark.parametrize("tags", MATCHING)
@@ -65,6 +51,36 @@ def test_a_change_is_refused_for_another_version(client, laptop, change, tags):
     assert client.get(f"/products/{laptop['id']}").json == laptop
 
 
+@pytest.mark.parametrize("tags", MALFORMED)
+@pytest.mark.parametrize("change", ["add", "reduce", "delete"])
+def test_a_condition_that_is_no_list_of_tags_is_refused(client, laptop, change, tags):
+    """A tag without its quotes is no tag, and not another version."""
+    response = conditional(client, laptop, change, tags)
+
+    assert response.status_code == 400
+    assert response.json["message"].startswith("If-Match must be * or a list of tags in quotes")
+    assert client.get(f"/products/{laptop['id']}").json == laptop
+
+
+@pytest.mark.parametrize("path", ["", "/bulk-update", "/{id}/restore"])
+def test_a_condition_on_another_change_is_refused(client, laptop, path):
+    """What cannot be conditional is refused with a condition, and never done without it."""
+    bodies = {
+        "": {"name": "Phone", "sku": "PHN-7"},
+        "/bulk-update": {"updates": [{"sku": "LTP-123", "operation": "add", "quantity": 1}]},
+        "/{id}/restore": {},
+    }
+    url = f"/products{path}".format(id=laptop["id"])
+    if path == "/{id}/restore":
+        client.delete(f"/products/{laptop['id']}")
+
+    response = client.post(url, json=bodies[path], headers={"If-Match": "*"})
+
+    message = "If-Match is for add, reduce and DELETE"
+    assert (response.status_code, response.json["message"]) == (400, message)
+    assert len(client.get("/products").json["products"]) == (path != "/{id}/restore")
+
+
 def conditional(client, product, change, tags):
     """Make a change with an `If-Match` header."""
     environ = {"HTTP_IF_MATCH": tags.encode().decode("latin-1")}
@@ -81,7 +97,7 @@ def test_a_change_of_an_unknown_product_is_not_found(client):
     assert response.status_code == 404
 
 
-@pytest.mark.parametrize("tags", ['"1"', 'W/"1"', "*", '"7", "1"'])
+@pytest.mark.parametrize("tags", ['"1"', 'W/"1"', "*", '"7", "1"', "* "])
 def test_an_unchanged_product_is_not_sent_again(client, laptop, tags):
     """A read of the version that the client has is answered with 304, its tag and no body."""
     response = client.get(f"/products/{laptop['id']}", headers={"If-None-Match": tags})

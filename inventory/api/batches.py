@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from inventory.api import current_actor, current_service
 from inventory.api.answers import json_response
 from inventory.api.idempotency import idempotent
-from inventory.api.parsing import read_fields, takes_body
+from inventory.api.parsing import deny_if_match, read_fields, takes_body
 from inventory.batches import Operation, StockUpdate
 from inventory.errors import InvalidValueError
 
@@ -23,6 +23,7 @@ blueprint = Blueprint("batches", __name__, url_prefix="/products")
 @takes_body("updates")
 def bulk_update(body: dict[str, Any]) -> Response:
     """Change the stock of several products, or of none."""
+    deny_if_match()
     changed = current_service().bulk_update(_read_updates(body["updates"]), actor=current_actor())
     results = [{"productId": product.id, "newStock": product.stock} for product in changed]
     return json_response({"success": True, "results": results})

@@ -20,7 +20,7 @@ _STATUS: dict[type[InventoryError], int] = {  # 400 where none is named
 }
 
 _MESSAGES = {
-    400: "The request is not well-formed HTTP",
+    400: "The request is not well-formed HTTP, or did not arrive whole",
     404: "No such path",
     405: "Method not allowed for this path",
     413: "body must be at most 1 MiB",

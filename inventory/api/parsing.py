@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from flask import Response, current_app, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from inventory.api import View
 from inventory.errors import InvalidValueError
@@ -19,19 +20,26 @@ from inventory.service import Expected
 MAX_BODY = 1024 * 1024  # bytes
 
 _REPEATED = object()  # stands for the value of a key that an object has twice
-_VERSION_TAG = re.compile(r'\s*"[1-9][0-9]{0,17}"\s*')
+_TAGS = re.compile(r'(?:W/)?"[^"]*"(?:[ \t]*,[ \t]*(?:W/)?"[^"]*")*')
+_VERSION_TAG = re.compile(r'(?<!W/)"([1-9][0-9]{0,17})"')
+# RFC 3339, which has no hour 24; that the rest is a time, fromisoformat sees.
+_DATE_TIME = re.compile(
+    r"\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:[0-5]\d)", re.ASCII
+)
 
 
 def takes_body(*required: str, **optional: Any) -> Callable[[View], View]:
     """Let a view take a JSON object: the fields that it must have, and those that it may have.
 
-    The view gets them as `body`, with the defaults of those that are left out.
+    The view gets them as `body`. Where it takes none, an empty body will do.
     """
 
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapper(**arguments: Any) -> Response:
-            return view(body=read_fields(_parse(read_body()), required, optional), **arguments)
+            body = read_body()
+            fields = read_fields(_parse(body) if body or required else {}, required, optional)
+            return view(**arguments, body=fields) if fields else view(**arguments)
 
         return wrapper
 
@@ -39,10 +47,24 @@ def takes_body(*required: str, **optional: Any) -> Callable[[View], View]:
 
 
 def read_body() -> bytes:
-    """Return the request's body, whole."""
-    body = request.get_data()
+    """Return the request's body, whole.
+
+    Raises:
+        RequestEntityTooLarge: it is larger than `MAX_BODY`.
+        BadRequest: it did not arrive whole, or is framed wrongly, of which not every server tells.
+    """
+    try:
+        body = request.get_data()
+    except HTTPException:
+        raise
+    except Exception:  # noqa: BLE001 - each server has errors of its own for a broken chunk
+        raise BadRequest from None
     if len(body) > MAX_BODY:
         raise RequestEntityTooLarge
+    length = request.environ.get("CONTENT_LENGTH", "").strip(" \t")
+    coding = request.environ.get("HTTP_TRANSFER_ENCODING", "").strip(" \t").lower()
+    if (length, coding) not in ((str(len(body)), ""), ("", "chunked"), ("", "")):
+        raise BadRequest
     return body
 
 
@@ -69,10 +91,7 @@ def read_fields(given: Any, required: Collection[str], optional: dict[str, Any])
 
 
 def takes_query(**parsers: Callable[[str], Any]) -> Callable[[View], View]:
-    """Let a view take query parameters, each with what turns its text into an argument.
-
-    A view without this takes none.
-    """
+    """Let a view take query parameters, each with what parses it; without this it takes none."""
 
     def decorate(view: View) -> View:
         view.query_parsers = parsers  # type: ignore[attr-defined]
@@ -106,7 +125,7 @@ def integer(minimum: int, maximum: int) -> Callable[[str], int]:
     """Return what parses an integer of a query."""
 
     def parse(text: str) -> int:
-        if not re.fullmatch("[0-9]+", text) or not minimum <= _parse_integer(text) <= maximum:
+        if not re.fullmatch("[0-9]{1,39}", text) or not minimum <= int(text) <= maximum:
             raise InvalidValueError(f"must be an integer from {minimum} to {maximum}")
         return int(text)
 
@@ -115,10 +134,9 @@ def integer(minimum: int, maximum: int) -> Callable[[str], int]:
 
 def stock_status(text: str) -> StockStatus:
     """Return the status that is named in a query."""
-    try:
-        return StockStatus(text)
-    except ValueError:
-        raise InvalidValueError(f"must be {' or '.join(StockStatus)}") from None
+    if text not in list(StockStatus):
+        raise InvalidValueError(f"must be {' or '.join(StockStatus)}")
+    return StockStatus(text)
 
 
 def expected_versions() -> Expected:
@@ -126,21 +144,34 @@ def expected_versions() -> Expected:
 
     Tags are compared as strong ones (RFC 9110, 13.1.1), so a weak one names no version.
     """
-    tags = request.environ.get("HTTP_IF_MATCH", "*").split(",")
-    if tags == ["*"]:
+    tags = request.environ.get("HTTP_IF_MATCH", "*").strip(" \t")
+    if tags == "*":
         return None
-    return {int(tag.strip()[1:-1]) for tag in tags if _VERSION_TAG.fullmatch(tag)}
+    if not _TAGS.fullmatch(tags):
+        raise InvalidValueError('If-Match must be * or a list of tags in quotes, such as "1"')
+    return {int(version) for version in _VERSION_TAG.findall(tags)}
+
+
+def deny_if_match() -> None:
+    """Refuse an `If-Match` on a change that would ignore it."""
+    if "HTTP_IF_MATCH" in request.environ:
+        raise InvalidValueError("If-Match is for add, reduce and DELETE")
 
 
 def _parse(body: bytes) -> object:
+    if not body:
+        raise InvalidValueError("body is empty, and must be a JSON object")
     try:
         value = _DECODER.decode(body.decode())
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        raise InvalidValueError(f"body is no JSON: {error.msg}, {place}") from None
+    except UnicodeDecodeError:
+        raise InvalidValueError("body must be in UTF-8") from None
     except RecursionError:
         raise InvalidValueError("body is nested too deeply") from None
-    except ValueError:
-        value = None
     if not isinstance(value, dict):
-        raise InvalidValueError("body must be a JSON object in UTF-8")
+        raise InvalidValueError("body must be a JSON object")
     return value
 
 
@@ -158,12 +189,10 @@ def _parse_integer(literal: str) -> int:
 
 
 def _parse_expiry(text: Any) -> datetime:
-    try:
-        if "T" in text and (at := datetime.fromisoformat(text)).tzinfo:
-            return at.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise InvalidValueError("expiresAt must be an ISO 8601 date-time with an offset or Z")
+    with suppress(TypeError, ValueError, OverflowError):  # no text, no such day, past year 9999
+        if _DATE_TIME.fullmatch(text):
+            return datetime.fromisoformat(text).astimezone(UTC)
+    raise InvalidValueError("expiresAt must be an RFC 3339 date-time, such as 2099-12-31T23:59:59Z")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_parse_integer)

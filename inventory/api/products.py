@@ -8,7 +8,7 @@ from werkzeug.http import parse_etags
 from inventory.api import current_actor, current_service
 from inventory.api.answers import json_response, product_json
 from inventory.api.idempotency import idempotent
-from inventory.api.parsing import expected_versions, takes_body
+from inventory.api.parsing import deny_if_match, expected_versions, takes_body
 from inventory.models import Product
 
 blueprint = Blueprint("products", __name__, url_prefix="/products")
@@ -19,6 +19,7 @@ blueprint = Blueprint("products", __name__, url_prefix="/products")
 @takes_body("name", "sku", stock=0, reorderLevel=0, expiresAt=None)
 def create_product(body: dict[str, Any]) -> Response:
     """Create a product."""
+    deny_if_match()
     product = current_service().create_product(
         body["name"],
         body["sku"],
@@ -65,7 +66,7 @@ def get_product(product_id: str) -> Response:
     response = json_response(product_json(product), version=product.version)
     # Werkzeug's make_conditional would judge an If-Match too, and send the product with a 412.
     known = request.environ.get("HTTP_IF_NONE_MATCH")
-    if known and parse_etags(known).contains_weak(str(product.version)):
+    if known and parse_etags(known.strip(" \t")).contains_weak(str(product.version)):
         response.status_code = 304  # for which Werkzeug sends no body
     return response
 

@@ -39,7 +39,7 @@ def authorizer(tokens: str) -> Callable[[], None]:
     def authorize() -> None:
         scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         # Found by their digest: how long a look-up takes tells nothing about any token.
-        caller = callers.get(_digest(token.strip(" "))) if scheme.lower() == "bearer" else None
+        caller = callers.get(_digest(token.strip(" \t"))) if scheme.lower() == "bearer" else None
         if caller is None:
             challenge = WWWAuthenticate("bearer")
             raise Unauthorized("Authentication required", www_authenticate=challenge)

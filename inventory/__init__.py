@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 
 from inventory.alerts import Webhook, is_low_stock_alert, log_alert
-from inventory.api import batches, catalogue, history, products, report
+from inventory.api import batches, catalogue, history, openapi, products, report
 from inventory.api.errors import error_response
 from inventory.api.idempotency import IdempotencyKeys
 from inventory.api.parsing import MAX_BODY, parse_query
@@ -59,7 +59,7 @@ def create_app(
     if tokens is not None:
         app.before_request(authorizer(tokens))
     app.before_request(parse_query)
-    for room in (products, history, catalogue, batches, report):
+    for room in (products, history, catalogue, batches, report, openapi):
         app.register_blueprint(room.blueprint)
     app.register_error_handler(Exception, error_response)
     return app

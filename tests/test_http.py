@@ -164,7 +164,7 @@ def test_an_unknown_product_is_refused(client, product_id):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nothing?x=1", "/products/", "/products//a", "/products/a/b/c"]
+    "path", ["/nothing", "/nothing?x=1", "/products/", "/products//a", "/products/a/b/c"]
 )
 def test_an_unknown_path_is_refused(client, path):
     """A path that leads nowhere is refused like all else, and never redirected."""

@@ -16,6 +16,8 @@ ROUTES = [
     ("GET", "/products/{id}", 200, 200),
     ("GET", "/products/{id}/status", 200, 200),
     ("GET", "/reports/inventory.csv", 200, 200),
+    ("GET", "/", 200, 200),
+    ("GET", "/openapi.json", 200, 200),
     ("PUT", "/products/{id}/add", 200, 200),
     ("PUT", "/products/{id}/reduce", 200, 200),
     ("POST", "/products/bulk-update", 200, 200),

@@ -19,6 +19,8 @@ MANAGERS_MAY = {
     "batches.bulk_update",
     "catalogue.list_products",
     "report.inventory_report",
+    "openapi.get_root",
+    "openapi.get_document",
 }
 """The endpoints that a manager may use. Whatever is not listed is the admin's."""
 

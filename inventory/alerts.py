@@ -60,12 +60,14 @@ class Webhook:
     """
 
     def __init__(self, url: str, pauses: Sequence[float] = (0.5, 1, 2, 4)) -> None:
-        self._url = _split_url(url)
-        self._target = self._url._replace(scheme="", netloc="", fragment="").geturl() or "/"
-        self._tls = ssl.create_default_context()
+        parts = _split_url(url)
+        secure = parts.scheme == "https"
+        self._host, self._port = parts.hostname or "", parts.port or (443 if secure else 80)
+        self._tls = ssl.create_default_context() if secure else None
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._headers = {"Content-Type": "application/json"}
-        if self._url.username is not None:
-            credentials = f"{unquote(self._url.username)}:{unquote(self._url.password or '')}"
+        if parts.username is not None:
+            credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             encoded = base64.b64encode(credentials.encode()).decode()
             self._headers["Authorization"] = f"Basic {encoded}"
         self._pauses = pauses
@@ -92,34 +94,57 @@ class Webhook:
     def _post(self, body: bytes) -> str | None:
         """Make one attempt; return what went wrong, if anything did."""
         deadline = time.monotonic() + ATTEMPT
-        secure, host = self._url.scheme == "https", self._url.hostname or ""
-        connection = (HTTPSConnection if secure else HTTPConnection)(host, self._url.port)
         try:
-            sock = socket.create_connection((connection.host, connection.port), SILENCE)
-            with closing(sock), _cut_at(deadline, sock), closing(connection):
-                if secure:
-                    sock = self._tls.wrap_socket(sock, server_hostname=host)
-                connection.sock = sock
-                connection.request("POST", self._target, body, self._headers)
-                status = connection.getresponse().status
+            with _connect(self._host, self._port, deadline) as sock, _cut_at(deadline, sock) as cut:
+                status = self._exchange(sock, body)
         except (OSError, HTTPException, ValueError) as error:
             return type(error).__name__  # and not its text, in which the URL may stand
+        if cut.is_set():
+            return "TimeoutError"
         return None if status in range(200, 300) else f"status {status}"
+
+    def _exchange(self, sock: socket.socket, body: bytes) -> int:
+        connection = (HTTPSConnection if self._tls else HTTPConnection)(self._host, self._port)
+        with closing(connection):
+            if self._tls:
+                sock = self._tls.wrap_socket(sock, server_hostname=self._host)
+            connection.sock = sock
+            connection.request("POST", self._target, body, self._headers)
+            return connection.getresponse().status
+
+
+def _connect(host: str, port: int, deadline: float) -> socket.socket:
+    """Return a connection to the first address of the host that takes one."""
+    failure: OSError = TimeoutError()
+    for *_, (address, *_) in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        seconds = min(SILENCE, deadline - time.monotonic())
+        if seconds <= 0:
+            break
+        try:
+            return socket.create_connection((str(address), port), seconds)
+        except OSError as error:
+            failure = error
+    raise failure
 
 
 @contextmanager
-def _cut_at(deadline: float, sock: socket.socket) -> Iterator[None]:
-    """Shut a connection down at the deadline: who sends a byte now and then is never silent."""
-    with sock.dup() as line:  # because TLS takes over the socket itself
+def _cut_at(deadline: float, sock: socket.socket) -> Iterator[threading.Event]:
+    """Cut a connection at the deadline: who sends a byte now and then is never silent for long.
+
+    The event is set where that has happened.
+    """
+    was_cut = threading.Event()
+    with sock.dup() as handle:  # because the socket itself is given away to TLS
 
         def cut() -> None:
+            was_cut.set()
             with suppress(OSError):  # it has ended already
-                line.shutdown(socket.SHUT_RDWR)
+                handle.shutdown(socket.SHUT_RDWR)
 
         timer = threading.Timer(deadline - time.monotonic(), cut)
         timer.start()
         try:
-            yield
+            yield was_cut
         finally:
             timer.cancel()
             timer.join()

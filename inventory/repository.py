@@ -13,9 +13,10 @@ class Row:
     Until its first version is stored, a row is in no view: the product is not created.
     """
 
-    __slots__ = ("history", "lock", "position", "present")
+    __slots__ = ("history", "id", "lock", "position", "present")
 
-    def __init__(self) -> None:
+    def __init__(self, product_id: str) -> None:
+        self.id = product_id
         self.lock = threading.Lock()  # what SELECT … FOR UPDATE takes in a database
         self.present: Product | None = None
         self.history: list[Product] = []  # without lots, version n at index n - 1
@@ -84,7 +85,7 @@ class InMemoryProductRepository:
         return (self._rows[position] for position in range(first, len(self._rows)))
 
     def insert(self, row: Row, product: Product) -> None:
-        """Store a version that needs its SKU: the first in a new row, or that of a return.
+        """Store a product's first version, or the one that restores it: both must own the SKU.
 
         The caller has locked the row. Raises `DuplicateSkuError` if another product has the SKU.
         """
@@ -96,6 +97,6 @@ class InMemoryProductRepository:
             self._rows_by_sku[folded] = row
             if row.present is None:
                 row.position = len(self._rows)
-                self._rows_by_id[product.id] = row
+                self._rows_by_id[row.id] = row
                 self._rows.append(row)
             row.store(product)

@@ -1,9 +1,8 @@
 """The use cases of the inventory: first the core, and below it what each bonus adds."""
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime
-from itertools import islice
 from operator import attrgetter
 
 from inventory.batches import StockUpdate
@@ -17,8 +16,8 @@ from inventory.models import Product, Stamp, StockStatus, check_integer, checked
 from inventory.repository import InMemoryProductRepository, Row
 
 Actor = str | None  # the name of the caller, for the audit log, where callers have names
-Expected = Container[int] | None  # the versions of which a product must be at one, or any
-PAGE_LOOKS = 10_000  # so that no page keeps everybody else waiting
+Expected = Container[int] | None  # the versions that are acceptable, or None for any
+PAGE_LOOKS = 10_000  # so that no page keeps everybody else waiting; a lot is a look too
 
 
 class InventoryService:
@@ -52,7 +51,7 @@ class InventoryService:
         """Create a product and return it; see `Product.created` and `insert`."""
         stamp = Stamp(self._clock(), actor)
         product = Product.created(stamp, name, sku, stock, reorder_level, expires_at)
-        row = Row()
+        row = Row(product.id)
         with row.lock:  # who finds the product cannot change it before its creation is published
             self._products.insert(row, product)
             self._publish(product)
@@ -224,21 +223,25 @@ class InventoryService:
             rows = iter([row] if row else [])
         else:
             raise InvalidValueError("cursor cannot go with sku, which has one page")
-        page = list(islice(self._read_all(islice(rows, PAGE_LOOKS), status), limit + 1))
-        if len(page) > limit:
-            return page[:limit], page[limit].id
-        row = next(rows, None)  # at which this page has not looked
-        return page, row.present.id if row and row.present else None
+        page: list[Product] = []
+        looks = 0
+        for row in rows:
+            if looks >= PAGE_LOOKS:
+                return page, row.id
+            product = self._read_if_live(row)
+            looks += 1 + len(product.lots if product else ())
+            if product and (status is None or product.status == status):
+                if len(page) == limit:
+                    return page, row.id
+                page.append(product)
+        return page, None
 
     def iterate_products(self, status: StockStatus | None = None) -> Iterator[Product]:
         """Return an iterator over the catalogue in order of creation, perhaps of one status."""
-        return self._read_all(self._products.scan(), status)
+        products = map(self._read_if_live, self._products.scan())
+        return (p for p in products if p and (status is None or p.status == status))
 
-    def _read_all(self, rows: Iterable[Row], status: StockStatus | None) -> Iterator[Product]:
-        for row in rows:
-            try:
-                product = self._read(row)
-            except ProductNotFoundError:
-                continue
-            if status is None or product.status == status:
-                yield product
+    def _read_if_live(self, row: Row) -> Product | None:
+        with suppress(ProductNotFoundError):
+            return self._read(row)
+        return None

@@ -1,42 +1,19 @@
-"""What the tests share: an app, a client, a service, and a clock that they turn by hand."""
+"""An app, a client, a service, and the time that they are told."""
 
 import os
-import re
-import subprocess
-import sys
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from subprocess import PIPE
-from types import SimpleNamespace
 
 import pytest
-from racing import PatientLock
 
 from inventory import create_app
 from inventory.api.idempotency import IdempotencyKeys
 from inventory.repository import InMemoryProductRepository
 from inventory.service import InventoryService
-
-ROOT = Path(__file__).parent.parent
+from tests.support import Clock, running_server, url_of
 
 # Whatever is set outside, here nothing is, and nobody is asked through a proxy.
 for name in list(os.environ):
-    if name.startswith("INVENTORY_") or name.lower().endswith("_proxy"):
+    if name.startswith(("INVENTORY_", "FLASK_")) or name.lower().endswith("_proxy"):
         del os.environ[name]
-
-
-class Clock:
-    """Stands still until it is told to move."""
-
-    def __init__(self):
-        self.now = datetime(2026, 11, 22, 6, 26, 0, 123456, tzinfo=UTC)
-
-    def __call__(self):
-        return self.now
-
-    def advance(self, seconds):
-        self.now += timedelta(seconds=seconds)
 
 
 @pytest.fixture
@@ -46,9 +23,15 @@ def clock():
 
 
 @pytest.fixture
-def service(clock):
+def published():
+    """The versions that the service has published, as a list that grows."""
+    return []
+
+
+@pytest.fixture
+def service(clock, published):
     """A service with an empty inventory."""
-    return InventoryService(InMemoryProductRepository(), clock=clock)
+    return InventoryService(InMemoryProductRepository(), clock=clock, publish=published.append)
 
 
 @pytest.fixture(scope="session")
@@ -79,33 +62,9 @@ def laptop(client):
 
 
 @pytest.fixture
-def patient_locks(monkeypatch):
-    """Locks of the repository whose waiters let the others take their turns in a race."""
-    monkeypatch.setattr("inventory.repository.threading", SimpleNamespace(Lock=PatientLock))
-
-
-@contextmanager
-def running_server(*arguments, **environ):
-    """Run `run.py` in a process of its own, as long as the block lasts."""
-    process = subprocess.Popen(
-        [sys.executable, "run.py", "--port", "0", *arguments],  # the last --port counts
-        cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": "", **environ},
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def url_of(process):
-    """Return the URL that the server says it listens on."""
-    return re.search(r"http://\S+", process.stdout.readline()).group()
+def url(laptop):
+    """The path of that product."""
+    return f"/products/{laptop['id']}"
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +72,8 @@ def server():
     """The URL of a server started as a user starts it, on a free port."""
     with running_server() as process:
         yield url_of(process)
+
+
+def pytest_addoption(parser):
+    """How many switches the schedules of the race tests have."""
+    parser.addoption("--switches", type=int, default=1)

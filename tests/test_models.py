@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from inventory.errors import InsufficientStockError, InvalidValueError
-from inventory.models import MAX_QUANTITY, Product, Stamp, StockStatus, utc_now
+from inventory.models import Product, Stamp, fold_sku, timestamp, utc_now
+from tests.support import MAX
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-LATER = NOW + timedelta(seconds=1)
+LATER = Stamp(NOW + timedelta(seconds=1), "ann")
 
 
 def product(stock=20, reorder_level=5):
@@ -22,42 +23,45 @@ def product(stock=20, reorder_level=5):
 )
 def test_status_is_low_at_the_reorder_level_and_below(stock, reorder_level, status):
     """A product is low on stock from its reorder level down, and in stock above it."""
-    assert product(stock, reorder_level).status == StockStatus(status)
+    assert product(stock, reorder_level).status == status
 
 
-def test_added_units_are_on_hand():
-    """Adding makes a new product that differs in stock and time, and leaves the old one."""
+def test_each_change_makes_a_version_that_tells_of_it():
+    """The next version has the stock, the time and the change; the one before is as it was."""
     before = product(stock=20)
 
-    after = before.added(Stamp(LATER), 5)
+    added = before.added(LATER, 5)
+    reduced = added.reduced(LATER, 25)
 
-    assert (before.stock, before.updated_at) == (20, NOW)
-    assert (after.stock, after.updated_at) == (25, LATER)
-    assert (after.id, after.created_at) == (before.id, NOW)
-
-
-def test_the_last_unit_can_be_sold():
-    """Stock may fall to zero."""
-    assert product(stock=20).reduced(Stamp(LATER), 20).stock == 0
+    assert before == product(stock=20)._replace(id=before.id)
+    changed = [
+        (v.version, v.movement, v.change, v.stock, v.actor) for v in (before, added, reduced)
+    ]
+    assert changed == [
+        (1, "CREATED", 20, 20, None),
+        (2, "ADDED", 5, 25, "ann"),
+        (3, "REDUCED", -25, 0, "ann"),
+    ]
+    assert (added.id, added.created_at, added.updated_at) == (before.id, NOW, LATER.at)
 
 
 def test_more_than_there_is_is_refused():
     """Stock never falls below zero."""
     with pytest.raises(InsufficientStockError):
-        product(stock=20).reduced(Stamp(LATER), 21)
+        product(stock=20).reduced(LATER, 21)
 
 
-@pytest.mark.parametrize("quantity", [0, -1, 1.0, True, "1", None, MAX_QUANTITY + 1, float("nan")])
+@pytest.mark.parametrize("quantity", [0, -1, 1.0, True, "1", None, MAX + 1, float("nan")])
 @pytest.mark.parametrize("change", [Product.added, Product.reduced])
 def test_a_quantity_is_an_integer_of_at_least_one(change, quantity):
     """Nothing but an integer from 1 to the limit moves stock."""
     with pytest.raises(InvalidValueError, match="^quantity must be"):
-        change(product(), Stamp(LATER), quantity)
+        change(product(), LATER, quantity)
 
 
-@pytest.mark.parametrize("stock", [-1, 1.0, True, "1", None, MAX_QUANTITY + 1])
+@pytest.mark.parametrize("stock", [-1, 1.0, True, "1", None, MAX + 1])
 def test_no_product_has_an_impossible_stock(stock):
-    """Stock and reorder level are integers from 0 to the limit, however the product is made."""
+    """Stock and reorder level are integers from 0 to the limit."""
     with pytest.raises(InvalidValueError, match="^stock must be"):
         product(stock=stock)
     with pytest.raises(InvalidValueError, match="^reorderLevel must be"):
@@ -66,12 +70,12 @@ def test_no_product_has_an_impossible_stock(stock):
 
 def test_very_large_stock_is_exact():
     """Stock is exact up to the limit; one more is refused, never rounded or wrapped."""
-    full = product(stock=MAX_QUANTITY - 1).added(Stamp(LATER), 1)
+    full = product(stock=MAX - 1).added(LATER, 1)
 
     assert full.stock == 10**38 - 1
-    assert full.reduced(Stamp(LATER), 1).stock == 10**38 - 2
-    with pytest.raises(InvalidValueError, match=f"^stock must be at most {MAX_QUANTITY}$"):
-        full.added(Stamp(LATER), 1)
+    assert full.reduced(LATER, 1).stock == 10**38 - 2
+    with pytest.raises(InvalidValueError, match=f"^stock must be at most {MAX}$"):
+        full.added(LATER, 1)
 
 
 @pytest.mark.parametrize("now", [NOW, NOW - timedelta(days=1)])
@@ -92,21 +96,7 @@ def test_text_is_stored_stripped():
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "",
-        "  \n",
-        "a\nb",
-        "a\x00b",
-        "a\x7fb",
-        "a\x1fb",
-        "a\x85b",
-        "a\u2028b",
-        "a\u2029b",
-        "\ud800",
-        "a\udfff",
-        5,
-        None,
-    ],
+    ["", "  \n", 5, None, *(f"a{code}b" for code in "\n\0\x7f\x1f\x85\u2028\u2029\ud800\udfff")],
 )
 def test_text_without_content_or_with_control_characters_is_refused(text):
     """A name and a SKU are strings that can be shown on one line."""
@@ -128,11 +118,32 @@ def test_text_has_a_longest_length():
 
 
 def test_a_product_cannot_be_changed_in_place():
-    """A product that somebody holds stays as it is."""
+    """A version that somebody holds stays as it is."""
     with pytest.raises(AttributeError):
         product().stock = -1
 
 
-def test_the_real_clock_is_in_utc():
-    """The time does not depend on where the server stands."""
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ltp-123", "LTP-123"),
+        ("STRASSE", "straße"),
+        ("caf\u00e9", "CAFE\u0301"),
+        ("\u1fb4", "\u03b1\u0345\u0301"),
+        ("a", " a "),
+    ],
+)
+def test_two_spellings_are_one_sku(one, other):
+    """SKUs that match by canonical caseless matching are the same SKU."""
+    assert fold_sku(one) == fold_sku(other)
+
+
+def test_skus_that_merely_look_alike_are_different():
+    """A superscript two is no two: matching is canonical, and not by compatibility."""
+    assert fold_sku("2") != fold_sku("\u00b2")
+
+
+def test_times_are_shown_in_utc_with_six_digits():
+    """A time at a full second is as long as any other, and does not depend on where we are."""
     assert utc_now().utcoffset() == timedelta(0)
+    assert timestamp(NOW) == "2026-11-22T00:00:00.000000Z"

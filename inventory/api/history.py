@@ -7,7 +7,13 @@ from flask import Blueprint, Response
 from inventory.api import current_actor, current_service
 from inventory.api.answers import json_response, product_json
 from inventory.api.idempotency import idempotent
-from inventory.api.parsing import deny_if_match, expected_versions, integer, takes_body, takes_query
+from inventory.api.parsing import (
+    deny_if_match,
+    expected_versions,
+    integer,
+    takes_no_fields,
+    takes_query,
+)
 from inventory.models import MAX_QUANTITY, Product, timestamp
 
 blueprint = Blueprint("history", __name__, url_prefix="/products/<product_id>")
@@ -22,7 +28,7 @@ def list_movements(product_id: str, after: int = 0, limit: int = 100) -> Respons
 
 
 @blueprint.delete("")
-@takes_body()
+@takes_no_fields
 def delete_product(product_id: str) -> Response:
     """Take a product out of the catalogue."""
     service = current_service()
@@ -32,7 +38,7 @@ def delete_product(product_id: str) -> Response:
 
 @blueprint.post("/restore")
 @idempotent
-@takes_body()
+@takes_no_fields
 def restore_product(product_id: str) -> Response:
     """Bring a deleted product back as it was."""
     deny_if_match()

@@ -6,7 +6,7 @@ import threading
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Response, current_app, request
 from werkzeug.exceptions import UnprocessableEntity
@@ -14,9 +14,16 @@ from werkzeug.exceptions import UnprocessableEntity
 from inventory.api import View, current_actor
 from inventory.api.parsing import read_body
 from inventory.errors import InvalidValueError
+from inventory.service import Actor
 
-Caller = str | None  # a name, where callers have names
-_Answer = tuple[bytes, bytes, int, list[tuple[str, str]]]  # digest, body, status, headers
+
+class _Answer(NamedTuple):
+    """What is remembered of a request that was done, and of its response."""
+
+    digest: bytes
+    body: bytes
+    status: int
+    headers: list[tuple[str, str]]
 
 
 def idempotent(view: View) -> View:
@@ -51,15 +58,15 @@ class IdempotencyKeys:
 
     def __init__(self, capacity: int = 10_000, size: int = 64 * 1024 * 1024) -> None:
         self._capacity, self._size = capacity, size
-        self._answers: dict[Caller, OrderedDict[str, _Answer]] = defaultdict(OrderedDict)
-        self._bytes: Counter[Caller] = Counter()
-        self._under_way: set[tuple[Caller, str]] = set()
+        self._answers: dict[Actor, OrderedDict[str, _Answer]] = defaultdict(OrderedDict)
+        self._bytes: Counter[Actor] = Counter()
+        self._under_way: set[tuple[Actor, str]] = set()
         # Guards the three above, so that to look for a key and to claim it is one step, and is
         # notified when a key is under way no longer. Nobody holds it during the work.
         self._changed = threading.Condition()
 
     def answer(
-        self, caller: Caller, key: str, digest: bytes, work: Callable[[], Response]
+        self, caller: Actor, key: str, digest: bytes, work: Callable[[], Response]
     ) -> Response:
         """Do the work for the first request under a key, and repeat its response for the others.
 
@@ -72,14 +79,15 @@ class IdempotencyKeys:
             self._changed.wait_for(lambda: (caller, key) not in self._under_way)
             if key in self._answers[caller]:
                 self._answers[caller].move_to_end(key)
-                done, body, status, headers = self._answers[caller][key]
-                if done != digest:
+                answer = self._answers[caller][key]
+                if answer.digest != digest:
                     raise UnprocessableEntity("Idempotency-Key was used with another request")
-                return Response(body, status, [*headers, ("Idempotency-Replayed", "true")])
+                headers = [*answer.headers, ("Idempotency-Replayed", "true")]
+                return Response(answer.body, answer.status, headers)
             self._under_way.add((caller, key))
         try:
             first = work()
-            answer = digest, first.data, first.status_code, [*first.headers]
+            answer = _Answer(digest, first.data, first.status_code, [*first.headers])
             with self._changed:
                 self._remember(caller, key, answer)
             return first
@@ -88,9 +96,10 @@ class IdempotencyKeys:
                 self._under_way.remove((caller, key))
                 self._changed.notify_all()
 
-    def _remember(self, caller: Caller, key: str, answer: _Answer) -> None:
+    def _remember(self, caller: Actor, key: str, answer: _Answer) -> None:
         latest = self._answers[caller]
         latest[key] = answer
-        self._bytes[caller] += len(answer[1])
+        self._bytes[caller] += len(answer.body)
         while len(latest) > self._capacity or self._bytes[caller] > self._size:
-            self._bytes[caller] -= len(latest.popitem(last=False)[1][1])
+            _, oldest = latest.popitem(last=False)
+            self._bytes[caller] -= len(oldest.body)

@@ -34,12 +34,12 @@ def _csv(products: Iterator[Product]) -> Iterator[str]:
     yield ",".join(_COLUMNS) + "\r\n"
     while rows := [_csv_row(product) for product in islice(products, _ROWS_AT_A_TIME)]:
         lines = io.StringIO(newline="")
-        csv.DictWriter(lines, _COLUMNS, extrasaction="ignore").writerows(rows)
+        csv.DictWriter(lines, _COLUMNS).writerows(rows)
         yield lines.getvalue()
 
 
 def _csv_row(product: Product) -> dict[str, Any]:
-    row = {**product_json(product), "status": product.status}
+    row = {**product_json(product._replace(lots=())), "status": product.status}
     for column in ("name", "sku"):
         if row[column][0] in _FORMULA:
             row[column] = f"'{row[column]}"  # so that no spreadsheet runs it as a formula

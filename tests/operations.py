@@ -1,0 +1,136 @@
+"""What races: a small shop, the operations on it, and what can be seen of it afterwards."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from flask import Response
+
+from inventory.api.idempotency import IdempotencyKeys
+from inventory.batches import Operation, StockUpdate
+from inventory.events import Subscription
+from inventory.models import Product
+from inventory.repository import InMemoryProductRepository
+from inventory.service import InventoryService
+from tests.racing import Page, WatchedCondition, WatchedLock, attempt
+
+add = partial(StockUpdate, Operation.ADD)
+take = partial(StockUpdate, Operation.REDUCE)
+
+
+class Repository(InMemoryProductRepository):
+    def __init__(self, shop):
+        super().__init__()
+        self._row_lock, self._sku_lock = shop.row_lock, shop.sku_lock("the SKU lock")
+
+    def insert(self, row, product):
+        if row.present is None:
+            row.lock = self._row_lock(f"the lock of {product.sku}", row.lock)
+        super().insert(row, product)
+
+
+class Silent(Subscription):
+    """A subscription of which each thread is counted, and does nothing."""
+
+    threads = 0
+
+    @property
+    def _run(self):
+        self.threads += 1
+        return int
+
+
+class Shop:
+    """One ticket, milk of which some has expired, two deleted products. A twin has other parts."""
+
+    row_lock = sku_lock = subscription_lock = WatchedLock
+    keys_lock = WatchedCondition
+    Service = InventoryService
+
+    def __init__(self):
+        self.now = datetime(2026, 11, 22, 6, tzinfo=UTC)
+        self.published, self._names = [], {}
+        self.products = Repository(self)
+        publish = self.published.append
+        self.service = self.Service(self.products, clock=lambda: self.now, publish=publish)
+        self.keys, self.subscription = IdempotencyKeys(), Silent(print)
+        self.keys._changed = self.keys_lock("the lock of the keys")  # noqa: SLF001
+        self.subscription._lock = self.subscription_lock("the subscription's lock")  # noqa: SLF001
+
+        create, delete = self.service.create_product, self.service.delete_product
+        perishable = {"stock": 3, "expires_at": self.now + timedelta(hours=1)}
+        self.ticket = create("Ticket", "TICKET", stock=1).id
+        self.milk = create("Milk", "MILK", **perishable).id
+        self.service.add_stock(self.milk, 2)
+        self.old = delete(create("Old", "OLD", stock=2).id).id
+        self.stale = delete(create("Stale", "STALE", **perishable).id).id
+        self.now += timedelta(hours=6)
+        self.published.clear()
+        self.operations = self._operations(self.service, self.ticket, self.milk)
+
+    def _operations(self, do, ticket, milk):
+        def look(**query):
+            return lambda: Page(do.list_products(**query)[0])
+
+        def keyed(request, quantity):
+            work = lambda: Response(str(do.reduce_stock(ticket, quantity).stock))  # noqa: E731
+            return lambda: self.keys.answer(None, "key", request, work)
+
+        return {
+            "add": [lambda: do.add_stock(ticket, 1)],
+            "add_to_version_1": [lambda: do.add_stock(ticket, 1, expected={1})],
+            "sell_last": [lambda: do.reduce_stock(ticket, 1)],
+            "sell_milk": [lambda: do.reduce_stock(milk, 1)],
+            "sell_keyed": [keyed(b"a request", 1)],
+            "refuse_keyed": [keyed(b"another", 2)],
+            "create_taken": [lambda: do.create_product("Ticket", "ticket")],
+            "create_free": [lambda: do.create_product("Old", "old")],
+            "deliver": [lambda: do.create_product("New", "NEW"), lambda: do.add_stock(ticket, 1)],
+            "batch": [lambda: do.bulk_update([take(1, ticket), take(1, milk)])],
+            "batch_reversed": [lambda: do.bulk_update([take(1, milk), take(1, ticket)])],
+            "batch_by_sku": [lambda: do.bulk_update([add(1, sku="Ticket"), add(1, sku="Ticket")])],
+            "batch_by_free_sku": [lambda: do.bulk_update([add(1, sku="old")])],
+            "batch_awaited": [lambda: do.bulk_update([take(2, ticket), add(1, sku="new")])],
+            "delete": [lambda: do.delete_product(milk)],
+            "renew": [lambda: do.delete_product(ticket), lambda: do.create_product("T", "ticket")],
+            "restore": [lambda: do.restore_product(self.old)],
+            "restore_expired": [lambda: do.restore_product(self.stale)],
+            "read_expired": [lambda: do.get_product(milk)],
+            "page_find_page": [look(), look(sku="new"), look()],
+            "find": [look(sku="ticket")],
+            "movements": [lambda: do.list_movements(ticket)],
+            "publish": [lambda: self.subscription.put(None)],
+        }
+
+    def show(self, seen):
+        """Return what was seen so that it can be compared with what was seen in another shop."""
+        if isinstance(seen, Page):
+            return {self._name(product): self.show(product) for product in seen}
+        if isinstance(seen, list):
+            return "; ".join(map(self.show, seen))
+        if isinstance(seen, Product):
+            lots = "".join(f", {lot.quantity} to {lot.expires_at:%H:%M}" for lot in seen.lots)
+            change = f"v{seen.version} {seen.movement} {seen.change:+} = {seen.stock}{lots}"
+            return f"{self._name(seen)} {change} at {seen.updated_at.time()}"
+        if isinstance(seen, Response):
+            return f"{seen.status} {seen.data} {seen.headers.get('Idempotency-Replayed')}"
+        return f"{type(seen).__name__} {seen}"  # a refusal, a defect, or a plain value
+
+    def state(self):
+        """Return all that can be seen of the shop, whether or not anybody asks for it."""
+        seen = {"threads": self.subscription.threads}
+        for place, row in enumerate(self.products.scan()):
+            found = attempt(self.products.get_row, row.present.id) is row
+            seen[f"row {place}"] = [row.present, row.present.status, row.position, found]
+            seen[f"history of row {place}"] = row.history
+        for sku in ("ticket", "milk", "old", "stale", "new"):
+            row = self.products.find_live_row(sku)
+            seen[f"SKU {sku}"] = row and row.present
+        for product in self.published:
+            seen.setdefault(f"published of {self._name(product)}", []).append(product)
+        return seen
+
+    def _name(self, product):
+        # In the order of appearance: the same in each shop to which the same happened.
+        taken = self._names.values()
+        name = product.sku if product.sku not in taken else f"{product.sku} ({len(taken)})"
+        return self._names.setdefault(product.id, name)

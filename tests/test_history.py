@@ -1,0 +1,131 @@
+"""The audit log, and what it makes possible: deleting and restoring."""
+
+import pytest
+
+from inventory.errors import InsufficientStockError, InvalidValueError
+from tests.support import refused
+
+GONE = "Product not found"
+NOTHING_DELETED = "No deleted product has this id"
+
+
+def versions(client, url, query=""):
+    """The versions of a page of movements."""
+    return [m["version"] for m in client.get(f"{url}/movements{query}").json["movements"]]
+
+
+def test_each_change_leaves_one_movement(client, clock, url, laptop):
+    """The log tells what each change did, and to which stock it led, in a fixed order of keys."""
+    clock.advance(1)
+    client.put(f"{url}/reduce", json={"quantity": 12})
+
+    assert client.get(f"{url}/movements").text == (
+        '{"movements":['
+        '{"version":1,"type":"CREATED","change":20,"stock":20,'
+        '"at":"2026-11-22T06:26:00.123456Z","actor":null},'
+        '{"version":2,"type":"REDUCED","change":-12,"stock":8,'
+        '"at":"2026-11-22T06:26:01.123456Z","actor":null}]}\n'
+    )
+
+
+def test_a_refused_change_leaves_no_movement(service):
+    """What did not happen is not in the log."""
+    product = service.create_product("Laptop", "LTP-123", stock=1)
+
+    with pytest.raises(InsufficientStockError):
+        service.reduce_stock(product.id, 2)
+
+    assert service.list_movements(product.id) == [product]
+
+
+def test_movements_come_in_pages(client, service, laptop, url):
+    """`after` is the last version that was seen, and `limit`, 100 by default, the most to see."""
+    for _ in range(101):
+        service.add_stock(laptop["id"], 1)
+
+    assert versions(client, url) == list(range(1, 101))
+    assert versions(client, url, "?limit=1") == [1]
+    assert versions(client, url, "?after=2&limit=2") == [3, 4]
+    assert versions(client, url, "?after=100&limit=1000") == [101, 102]
+    assert versions(client, url, "?after=102") == versions(client, url, "?after=999999999") == []
+
+
+@pytest.mark.parametrize("page", [{"after": -1}, {"limit": 0}, {"limit": True}])
+def test_the_service_judges_a_page_of_movements_by_itself(service, page):
+    """Without HTTP too, `after` is at least 0 and `limit` at least 1."""
+    product = service.create_product("Laptop", "LTP-123")
+
+    with pytest.raises(InvalidValueError, match=f"^{next(iter(page))} must be an integer"):
+        service.list_movements(product.id, **page)
+
+
+def test_a_product_that_never_was_has_no_movements(client):
+    """Movements of an unknown product are not found."""
+    assert refused(client.get("/products/unknown/movements"), 404, GONE)
+
+
+def test_a_deleted_product_is_gone(client, url):
+    """It is not found by any call, nor twice deleted, in no list or report; its movements stay."""
+    response = client.delete(url)
+
+    assert (response.status_code, response.data) == (204, b"")
+    quantity = {"quantity": 1}
+    for answer in (
+        client.get(url),
+        client.get(f"{url}/status"),
+        client.put(f"{url}/add", json=quantity),
+        client.put(f"{url}/reduce", json=quantity),
+        client.delete(url),
+    ):
+        assert refused(answer, 404, GONE)
+    assert client.get("/products").json["products"] == []
+    assert client.get("/reports/inventory.csv").text.count("\r\n") == 1
+    assert versions(client, url) == [1, 2]
+
+
+def test_a_restored_product_is_as_it_was(client, clock, laptop, url):
+    """Restoring brings back everything but the time of the last update."""
+    client.delete(url)
+    clock.advance(60)
+
+    response = client.post(f"{url}/restore")
+
+    assert response.status_code == 200
+    assert response.json == {**laptop, "updatedAt": "2026-11-22T06:27:00.123456Z"}
+    assert response.headers["ETag"] == '"3"'
+    assert client.get(url).json == response.json
+
+
+def test_only_what_is_deleted_can_be_restored(client, laptop, url):
+    """There is nothing to restore under the id of a live product or of none."""
+    assert refused(client.post(f"{url}/restore"), 404, NOTHING_DELETED)
+    assert refused(client.post("/products/unknown/restore"), 404, NOTHING_DELETED)
+    assert client.get(url).json == laptop
+
+
+def test_a_deleted_products_sku_is_free(client, url):
+    """Another product may take the SKU, and the first cannot come back as long as it has it."""
+    client.delete(url)
+    heir = client.post("/products", json={"name": "Heir", "sku": "ltp-123"}).json
+
+    assert refused(client.post(f"{url}/restore"), 409, "SKU already exists")
+    assert refused(client.get(url), 404, GONE)
+
+    client.delete(f"/products/{heir['id']}")
+    assert client.post(f"{url}/restore").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (b'{"foo": 1}', 400, "unknown field 'foo'"),
+        (b"[]", 400, "body must be a JSON object"),
+        (b" " * 2**21, 413, "body must be at most 1 MiB"),
+    ],
+)
+def test_deleting_and_restoring_take_no_fields(client, url, body, status, message):
+    """A body other than an empty one or `{}` is refused as any body would be."""
+    assert refused(client.delete(url, data=body), status, message)
+    assert client.delete(url, data=b"{}").status_code == 204
+    assert refused(client.post(f"{url}/restore", data=body), status, message)
+    assert client.post(f"{url}/restore", data=b"{}").status_code == 200

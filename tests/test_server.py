@@ -1,0 +1,174 @@
+"""`python run.py`, as a user starts it."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.support import ROOT, SECONDS, running_server, url_of
+
+
+def test_the_server_says_where_it_listens_and_what_to_try():
+    """The first line has the URL and the roles, the second a curl command that works as it is."""
+    with running_server(FLASK_DEBUG="1") as process:
+        first, suggestion = process.stdout.readline(), process.stdout.readline()
+        answer = subprocess.run(["bash", "-c", suggestion], capture_output=True, check=True)
+
+    assert first.startswith("Inventory API listening on http://127.0.0.1:")
+    assert "Roles are off, whoever reaches this port may do everything" in first
+    assert json.loads(answer.stdout)["stock"] > 0
+
+
+def test_the_server_says_that_roles_are_on():
+    """Where tokens are set, the first line says so and the suggestion has a place for one."""
+    with running_server(INVENTORY_TOKENS="ann:admin:secret") as process:
+        first, suggestion = process.stdout.readline(), process.stdout.readline()
+
+    assert "Roles are on" in first
+    assert "-H 'Authorization: Bearer TOKEN'" in suggestion
+    assert "secret" not in first + suggestion
+
+
+SLOW_MODULE = """
+import importlib, os, sys
+
+print("importing http://", flush=True)
+sys.stdin.readline()
+sys.path.remove(os.path.dirname(__file__))
+del sys.modules[__name__]
+sys.modules[__name__] = importlib.import_module(__name__)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["argparse", "nothing"])
+def test_a_signal_ends_the_server_quietly(number, module, tmp_path):
+    """Ctrl-C and SIGTERM, twice and while modules are imported, end it without a word."""
+    (tmp_path / f"{module}.py").write_text(SLOW_MODULE)
+    with running_server(PYTHONPATH=str(tmp_path)) as process:
+        process.stdout.readline()
+        process.send_signal(number)
+        process.send_signal(number)
+        _, errors = process.communicate("go on\n", timeout=SECONDS)
+
+    assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--port", "65536"], "port must be 0-65535"),
+        (["--host", "host.invalid"], "host.invalid"),
+        (["--port", "TAKEN"], "Address already in use"),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_one_clear_line(arguments, reason):
+    """The start ends with one line, which names the options, and a non-zero exit."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = str(listener.getsockname()[1])
+        with running_server(*(a.replace("TAKEN", taken) for a in arguments)) as process:
+            _, errors = process.communicate(timeout=SECONDS)
+
+    assert process.returncode == 1
+    assert reason in errors
+    assert errors.endswith(" (see --host and --port)\n")
+    assert errors.count("\n") == 1
+
+
+def exchange(server, request_bytes):
+    """Send bytes to the server and return all that comes back."""
+    host, port = server.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
+        connection.sendall(request_bytes)
+        connection.shutdown(socket.SHUT_WR)
+        return connection.makefile("rb").read()
+
+
+CUT = [
+    b"",
+    b"\r\nHost: x\r\n",
+    b"\r\nHost: x\r\nIf-Ma",
+    b'\r\nIf-Match: "9',
+    b'\r\nBroken\r\nIf-Match: "9"\r\n\r\n',
+    b'\r\nIf-Match : "9"\r\n\r\n',
+    b'\r\nX: a\r\r\nIf-Match: "9"\r\n\r\n',
+    b'\r\nX: a\rIf-Match: "1"\r\n\r\n',
+    b"\r\nX: a\0\r\n\r\n",
+    b"\r\nX: a\r\n folded: b\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        *(b"DELETE %%s HTTP/1.1%b" % rest for rest in CUT),
+        b'PUT http://a:b%s/reduce HTTP/1.1\r\nContent-Length: 13\r\n\r\n{"quantity":3}',
+    ],
+)
+def test_what_is_no_whole_head_is_not_done(server, request_bytes):
+    """A request whose head is cut off or malformed is refused before it changes anything."""
+    sku = request_bytes[-30:].hex()
+    body = json.dumps({"name": "Laptop", "sku": sku, "stock": 20}).encode()
+    with urlopen(Request(f"{server}/products", body), timeout=SECONDS) as response:
+        path = response.headers["Location"]
+
+    answer = exchange(server, request_bytes % path.encode())
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert list(json.loads(answer.rpartition(b"\r\n\r\n")[2])) == ["error", "message"]
+    with urlopen(server + path, timeout=SECONDS) as response:
+        assert json.load(response)["stock"] == 20
+
+
+CHUNKED = b"POST /products HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%b"
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET http://a:99999 HTTP/1.1\r\n\r\n", 400),
+        (b"GARBAGE\r\n\r\n", None),
+        (b"GET http://[ HTTP/1.1\r\n\r\n", 400),
+        (b"GET /products?sku=caf\xc3\xa9 HTTP/1.1\r\n\r\n", 400),
+        (b"GET /%s HTTP/1.1\r\n\r\n" % (b"a" * 70_000), 414),
+        (b"GET / HTTP/1.1\r\n%s\r\n" % (b"a: b\r\n" * 200), 431),
+        (b"GET / HTTP/9.9\r\n\r\n", None),
+        *(
+            (CHUNKED % chunk, 400)
+            for chunk in [b"zz\r\n", b"0x2\r\n{}\r\n0\r\n\r\n", b"2\n{}\n0\n\n"]
+        ),
+        (b"POST /products HTTP/1.1\r\nContent-Length: 9\r\n\r\n{}", 400),
+    ],
+)
+def test_malformed_http_is_refused_in_json(server, request_bytes, status):
+    """A request that never reaches the app is refused in the same shape as any other."""
+    answer = exchange(server, request_bytes)
+
+    head, _, body = answer.rpartition(b"\r\n\r\n")
+    if status:
+        assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert list(json.loads(body)) == ["error", "message"]
+
+
+def test_a_line_of_the_log_is_ascii():
+    """What a path stands for is logged as it was sent: it could split the line or turn it round."""
+    with running_server() as process:
+        url = url_of(process)
+        urlopen(f"{url}/products?sku=%E2%80%AE", timeout=SECONDS).close()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=SECONDS)
+
+    assert "'GET /products?sku=%E2%80%AE HTTP/1.1' 200" in errors
+
+
+def test_the_flask_command_finds_the_app():
+    """`flask --app inventory` finds the factory, and its routes."""
+    command = [sys.executable, "-m", "flask", "--app", "inventory", "routes"]
+
+    routes = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert "/products/<product_id>/reduce" in routes.stdout

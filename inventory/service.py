@@ -16,6 +16,7 @@ from inventory.models import Product, Stamp, StockStatus, check_integer, checked
 from inventory.repository import InMemoryProductRepository, Row
 
 Actor = str | None  # the name of the caller, for the audit log, where callers have names
+Change = Callable[..., Product]  # a method of `Product` that makes the next version
 Expected = Container[int] | None  # the versions that are acceptable, or None for any
 PAGE_LOOKS = 10_000  # so that no page keeps everybody else waiting; a lot is a look too
 
@@ -80,12 +81,7 @@ class InventoryService:
         return self._change(product_id, expected, actor, Product.reduced, quantity)
 
     def _change(
-        self,
-        product_id: str,
-        expected: Expected,
-        actor: Actor,
-        change: Callable[..., Product],
-        *values: object,
+        self, product_id: str, expected: Expected, actor: Actor, change: Change, *values: object
     ) -> Product:
         """Change one product, if it is there and at an expected version: the one door to it."""
         # The clock is read before the lock is taken: a thread that loses the processor while it
@@ -242,6 +238,7 @@ class InventoryService:
         return (p for p in products if p and (status is None or p.status == status))
 
     def _read_if_live(self, row: Row) -> Product | None:
-        with suppress(ProductNotFoundError):
+        try:
             return self._read(row)
-        return None
+        except ProductNotFoundError:
+            return None

@@ -4,17 +4,17 @@ Times are medians of interleaved rounds in one run, and what matters are the rat
 may be busy, but it is so for both sides.
 """
 
-import argparse
 import gc
 import io
 import itertools
 import json
 import os
 import platform
-import statistics
+import sys
 import threading
 import time
 from functools import partial
+from statistics import median
 
 from flask import Flask, request
 from werkzeug.test import EnvironBuilder
@@ -31,9 +31,7 @@ THREADS = 16
 
 def main():
     """Print every table."""
-    parser = argparse.ArgumentParser(description="Measure what the inventory costs.")
-    parser.add_argument("--full", action="store_true", help="go up to a million products")
-    sizes = [1_000, 100_000, 1_000_000] if parser.parse_args().full else [1_000, 100_000]
+    sizes = [1_000, 100_000, 1_000_000] if "--full" in sys.argv else [1_000, 100_000]
     gc.set_threshold(*server.GC_THRESHOLDS)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
 
@@ -56,28 +54,24 @@ def filled_app(size):
 def print_service_calls(apps):
     """Microseconds that each use case takes, at each size of the catalogue."""
     print(f"\n{'service call, µs':24}" + "".join(f"{size:>12,}" for size in apps))
-    rows = {}
-    for size, (app, product_id) in apps.items():
+    rows = []
+    for app, product_id in apps.values():
         service = app.extensions["inventory"]
         skus = (f"NEW-{n}" for n in itertools.count())
-        rows[size] = {
-            "create_product": lambda service=service, skus=skus: service.create_product(
-                "Laptop", next(skus), 1
-            ),
-            "get_product": partial(service.get_product, product_id),
-            "add_stock": partial(service.add_stock, product_id, 1),
-            "reduce_stock": partial(service.reduce_stock, product_id, 1),
-            "bulk_update, 2 items": partial(service.bulk_update, two_items(product_id)),
-            "list_products, 100": partial(service.list_products, cursor=product_id),
-        }
-    for name in next(iter(rows.values())):
-        costs = medians([calls[name] for calls in rows.values()])
+        two_items = [StockUpdate(Operation.ADD, 1, product_id)] * 2
+        rows.append(
+            {
+                "create_product": lambda s=service, skus=skus: s.create_product("L", next(skus), 1),
+                "get_product": partial(service.get_product, product_id),
+                "add_stock": partial(service.add_stock, product_id, 1),
+                "reduce_stock": partial(service.reduce_stock, product_id, 1),
+                "bulk_update, 2 items": partial(service.bulk_update, two_items),
+                "list_products, 100": partial(service.list_products, cursor=product_id),
+            }
+        )
+    for name in rows[0]:
+        costs = medians(*(calls[name] for calls in rows))
         print(f"{name:24}" + "".join(f"{cost * 1e6:12.2f}" for cost in costs))
-
-
-def two_items(product_id):
-    """A batch that adds to one product twice."""
-    return [StockUpdate(product_id=product_id, operation=Operation.ADD, quantity=1)] * 2
 
 
 def print_requests(apps):
@@ -86,25 +80,21 @@ def print_requests(apps):
     skus = (f"HTTP-{n}" for n in itertools.count())
     for size, (app, product_id) in apps.items():
         url = f"/products/{product_id}"
-        item = {"productId": product_id, "operation": "add", "quantity": 1}
-        batch = {"updates": [item, item]}
-        endpoints = {
-            "create": (
-                "POST",
-                "/products",
-                lambda: {"name": "Laptop", "sku": next(skus), "stock": 1},
-            ),
-            "add": ("PUT", f"{url}/add", lambda: {"quantity": 1}),
-            "reduce": ("PUT", f"{url}/reduce", lambda: {"quantity": 1}),
-            "read": ("GET", url, None),
-            "status": ("GET", f"{url}/status", None),
-            "bulk-update, 2 items": ("POST", "/products/bulk-update", lambda batch=batch: batch),
-            "list, 10": ("GET", "/products?limit=10", None),
-        }
-        for name, (method, path, body) in endpoints.items():
+        batch = {"updates": [{"productId": product_id, "operation": "add", "quantity": 1}] * 2}
+        for name, method, path, body in [
+            ("create", "POST", "/products", lambda: {"name": "L", "sku": next(skus), "stock": 1}),
+            ("add", "PUT", f"{url}/add", lambda: {"quantity": 1}),
+            ("reduce", "PUT", f"{url}/reduce", lambda: {"quantity": 1}),
+            ("read", "GET", url, None),
+            ("status", "GET", f"{url}/status", None),
+            ("bulk-update, 2 items", "POST", "/products/bulk-update", lambda batch=batch: batch),
+            ("list, 10", "GET", "/products?limit=10", None),
+        ]:
             ours = requester(app, method, path, body)
             empty = requester(empty_app(json.loads(ours())), method, path, body)
-            ratio, cost, beside = compare(ours, empty)
+            rounds = [(timed(ours), timed(empty)) for _ in range(ROUNDS)]
+            ratio = median(cost / beside for cost, beside in rounds)
+            cost, beside = (median(column) for column in zip(*rounds, strict=True))
             print(f"{name:24}{size:12,}{1 / cost:12,.0f}{1 / beside:12,.0f}{ratio:8.2f}")
 
 
@@ -112,18 +102,12 @@ def empty_app(answer):
     """An app that parses a body where there is one and gives a fixed answer, and no more."""
     app = Flask("empty")
 
-    @app.post("/products")
-    @app.post("/products/bulk-update")
-    @app.put("/products/<product_id>/add")
-    @app.put("/products/<product_id>/reduce")
-    def change(product_id=None):
-        request.get_json(force=True)
-        return answer
-
-    @app.get("/products")
-    @app.get("/products/<product_id>")
-    @app.get("/products/<product_id>/status")
-    def read(product_id=None):
+    @app.route("/products", methods=["GET", "POST"])
+    @app.route("/products/<product_id>", methods=["GET", "POST"])
+    @app.route("/products/<product_id>/<action>", methods=["GET", "PUT"])
+    def view(product_id=None, action=None):
+        if request.method != "GET":
+            request.get_json(force=True)
         return answer
 
     return app
@@ -135,12 +119,8 @@ def requester(app, method, path, body):
 
     def call():
         data = json.dumps(body()).encode() if body else b""
-        request_environ = {
-            **environ,
-            "wsgi.input": io.BytesIO(data),
-            "CONTENT_LENGTH": str(len(data)),
-        }
-        return b"".join(app(request_environ, lambda status, headers, exc_info=None: None))
+        sent = {"wsgi.input": io.BytesIO(data), "CONTENT_LENGTH": str(len(data))}
+        return b"".join(app({**environ, **sent}, lambda status, headers, exc_info=None: None))
 
     return call
 
@@ -150,7 +130,7 @@ def print_threads():
     print(f"\n{THREADS} threads beside one{'hot product':>20}{'one each':>12}")
     for name, calls in (("service calls", 32_000), ("requests", 3_200)):
         rounds = [thread_ratios(name == "requests", calls) for _ in range(ROUNDS)]
-        hot, each = (statistics.median(column) for column in zip(*rounds, strict=True))
+        hot, each = (median(column) for column in zip(*rounds, strict=True))
         print(f"{name:20}{hot:20.2f}{each:12.2f}")
 
 
@@ -162,11 +142,8 @@ def thread_ratios(http, calls):
     for n in range(THREADS):
         product_id = service.create_product("Hot", f"HOT-{n}", 1).id
         url = f"/products/{product_id}/add"
-        work.append(
-            requester(app, "PUT", url, lambda: {"quantity": 1})
-            if http
-            else partial(service.add_stock, product_id, 1)
-        )
+        over_http = requester(app, "PUT", url, lambda: {"quantity": 1})
+        work.append(over_http if http else partial(service.add_stock, product_id, 1))
     one = throughput(work[:1], calls)
     return throughput(work[:1] * THREADS, calls) / one, throughput(work, calls) / one
 
@@ -190,10 +167,7 @@ def throughput(work, calls):
 def print_pauses(size):
     """The longest that one creation takes while the catalogue grows to `size`."""
     print(f"\nlongest pause while {size:,} products are created, ms")
-    for name, thresholds in (
-        ("Python's defaults", (700, 10, 10)),
-        ("run.py", server.GC_THRESHOLDS),
-    ):
+    for name, thresholds in (("Python's defaults", (700, 10, 10)), ("ours", server.GC_THRESHOLDS)):
         gc.set_threshold(*thresholds)
         service = InventoryService(InMemoryProductRepository())
         longest = 0.0
@@ -206,17 +180,10 @@ def print_pauses(size):
         gc.collect()
 
 
-def medians(calls):
+def medians(*calls):
     """Median seconds of each call, the rounds of one between the rounds of the others."""
     rounds = [[timed(call) for call in calls] for _ in range(ROUNDS)]
-    return [statistics.median(column) for column in zip(*rounds, strict=True)]
-
-
-def compare(ours, other):
-    """The median ratio of two calls timed in turns, and the median seconds of each."""
-    rounds = [(timed(ours), timed(other)) for _ in range(ROUNDS)]
-    ratio = statistics.median(a / b for a, b in rounds)
-    return ratio, *(statistics.median(column) for column in zip(*rounds, strict=True))
+    return [median(column) for column in zip(*rounds, strict=True)]
 
 
 def timed(call):

@@ -46,7 +46,6 @@ def test_an_alert_is_raised_on_the_crossing_only(service, alerts):
 
 @pytest.mark.parametrize(("stock", "expected"), [(6, []), (5, [5]), (0, [0])])
 def test_a_product_may_be_created_low(service, alerts, stock, expected):
-    """A product that is created at its level or below raises an alert."""
     service.create_product("Laptop", "LTP-123", stock=stock, reorder_level=5)
 
     assert alerts() == expected
@@ -272,7 +271,6 @@ def answering(answer):
 
 
 def test_a_receiver_that_never_answers_is_given_up(caplog, monkeypatch):
-    """A receiver that takes the request and stays silent is a failure like another."""
     monkeypatch.setattr("inventory.alerts.SILENCE", 0.01)
 
     with answering(lambda connection: connection.makefile("rb").read()) as url:
@@ -282,7 +280,6 @@ def test_a_receiver_that_never_answers_is_given_up(caplog, monkeypatch):
 
 
 def test_a_receiver_that_speaks_no_http_is_given_up(caplog):
-    """An answer that is no HTTP is a failure like another."""
     with answering(lambda connection: connection.sendall(b"220 mail.example ESMTP\r\n")) as url:
         create_low(Webhook(url, pauses=()))
 

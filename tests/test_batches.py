@@ -92,7 +92,6 @@ def test_a_refused_item_is_named_and_nothing_changes(
 
 
 def test_a_repeated_key_in_an_item_is_refused(client, laptop):
-    """A key that an item has twice is refused with the item's place."""
     body = '{"updates": [{"sku": "LTP-123", "operation": "add", "quantity": 1, "quantity": 2}]}'
     response = client.post("/products/bulk-update", data=body)
 
@@ -117,7 +116,6 @@ def test_a_batch_has_1_to_1000_items(client, laptop, updates):
 
 
 def test_the_service_refuses_bad_updates_by_itself(service):
-    """Without HTTP too, a bad update is refused and changes nothing."""
     ticket = service.create_product("Ticket", "TICKET", stock=5)
     add = StockUpdate(Operation.ADD, 1, sku="TICKET")
 

@@ -27,7 +27,6 @@ def names(response):
 
 
 def test_products_are_listed_in_order_of_creation(client, catalogue):
-    """A page shows products as the single call shows them, the oldest first."""
     assert client.get("/products").json == {"products": catalogue, "next": None}
 
 
@@ -52,7 +51,6 @@ def test_a_cursor_stays_valid_while_products_come_and_go(client, catalogue):
 
 
 def test_a_restored_product_is_where_it_was(client, catalogue):
-    """Restoring does not make a product younger."""
     url = f"/products/{catalogue[1]['id']}"
     client.delete(url)
     client.post(f"{url}/restore")
@@ -61,7 +59,6 @@ def test_a_restored_product_is_where_it_was(client, catalogue):
 
 
 def test_products_can_be_asked_for_by_status(client, catalogue):
-    """A page holds as many products of a status as fit, however far apart they are."""
     assert names(client.get("/products?status=IN_STOCK")) == "ACE"
     first = client.get("/products?status=LOW_STOCK&limit=1")
     second = client.get(f"/products?status=LOW_STOCK&limit=1&cursor={first.json['next']}")
@@ -79,7 +76,6 @@ def test_a_product_can_be_asked_for_by_sku(client, catalogue):
 
 
 def test_a_page_has_100_products_by_default(client, service):
-    """As many as a client can read; it may ask for more."""
     for number in range(101):
         service.create_product("P", f"P-{number}")
 
@@ -115,7 +111,6 @@ def test_a_page_shows_some_10000_lots_at_most(service, clock):
 
 
 def test_a_page_looks_at_one_product_more_than_it_holds(service, monkeypatch):
-    """A page costs what it holds, however large the catalogue is."""
     for number in range(9):
         service.create_product("P", f"P-{number}")
     looked_at, read = [], service._read  # noqa: SLF001
@@ -127,6 +122,5 @@ def test_a_page_looks_at_one_product_more_than_it_holds(service, monkeypatch):
 
 
 def test_the_service_judges_a_page_by_itself(service):
-    """Without HTTP too, a page holds at least one product."""
     with pytest.raises(InvalidValueError, match="^limit must be an integer of at least 1$"):
         service.list_products(limit=0)

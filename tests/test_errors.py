@@ -9,7 +9,6 @@ from tests.support import refused
     "path", ["/nothing", "/nothing?x=1", "/products/", "/products//a", "/products/a/b/c"]
 )
 def test_an_unknown_path_is_refused(client, path):
-    """A path that leads nowhere is refused like all else, and never redirected."""
     assert refused(client.get(path), 404, "No such path")
 
 
@@ -23,7 +22,6 @@ def test_an_unknown_path_is_refused(client, path):
     ],
 )
 def test_a_wrong_method_is_refused(client, method, path, allowed):
-    """A method that a path does not have is refused, with those that it has."""
     response = client.open(path, method=method)
 
     assert refused(response, 405, "Method not allowed for this path")
@@ -44,7 +42,6 @@ def test_a_defect_of_ours_tells_the_log_and_not_the_client(app, client, monkeypa
 
 
 def test_a_view_that_answers_nothing_is_a_defect(app, client, monkeypatch):
-    """A defect that Flask finds itself is answered like any other."""
     monkeypatch.setitem(app.view_functions, "products.get_product", lambda product_id: None)
 
     assert refused(client.get("/products/a"), 500, "Internal server error")

@@ -57,7 +57,6 @@ def create(service, number):
 
 
 def test_a_subscriber_gets_every_version():
-    """Each change arrives as the version that it made, the creation first."""
     recorder = Recorder()
     service = serving(recorder)
 
@@ -109,7 +108,6 @@ def test_a_subscriber_that_raises_is_logged_and_goes_on(caplog):
 
 
 def test_a_subscriber_that_blocks_delays_nobody(blocked):
-    """Changes are made, and other subscribers told, while one of them never returns."""
     recorder = Recorder()
     create(serving(blocked, recorder), 100)
 
@@ -169,7 +167,6 @@ def test_losses_after_a_report_are_counted_afresh(caplog):
 
 
 def test_a_thread_that_cannot_start_is_started_later(monkeypatch):
-    """Where no thread is to be had, changes are made, and delivered as soon as there is one."""
     recorder = Recorder()
     service = serving(recorder)
 
@@ -198,7 +195,6 @@ def test_the_end_waits_for_what_is_queued_and_is_quiet(caplog):
 
 
 def test_the_end_counts_what_is_not_delivered(blocked, caplog):
-    """What cannot be delivered or was lost is a line of the log each."""
     service, feed = publishing_to(Subscription(blocked), Subscription(blocked, capacity=5))
     create(service, 9)
 
@@ -210,7 +206,6 @@ def test_the_end_counts_what_is_not_delivered(blocked, caplog):
 
 
 def test_the_end_waits_two_seconds(monkeypatch):
-    """What is not delivered by then keeps no process from ending."""
     monkeypatch.setattr("inventory.events.time.monotonic", lambda: 100)
     deadlines = []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inventory.errors import InsufficientStockError, InvalidValueError
+from inventory.errors import InvalidValueError
 from tests.support import refused
 
 GONE = "Product not found"
@@ -28,16 +28,6 @@ def test_each_change_leaves_one_movement(client, clock, url, laptop):
     )
 
 
-def test_a_refused_change_leaves_no_movement(service):
-    """What did not happen is not in the log."""
-    product = service.create_product("Laptop", "LTP-123", stock=1)
-
-    with pytest.raises(InsufficientStockError):
-        service.reduce_stock(product.id, 2)
-
-    assert service.list_movements(product.id) == [product]
-
-
 def test_movements_come_in_pages(client, service, laptop, url):
     """`after` is the last version that was seen, and `limit`, 100 by default, the most to see."""
     for _ in range(101):
@@ -52,7 +42,6 @@ def test_movements_come_in_pages(client, service, laptop, url):
 
 @pytest.mark.parametrize("page", [{"after": -1}, {"limit": 0}, {"limit": True}])
 def test_the_service_judges_a_page_of_movements_by_itself(service, page):
-    """Without HTTP too, `after` is at least 0 and `limit` at least 1."""
     product = service.create_product("Laptop", "LTP-123")
 
     with pytest.raises(InvalidValueError, match=f"^{next(iter(page))} must be an integer"):
@@ -60,7 +49,6 @@ def test_the_service_judges_a_page_of_movements_by_itself(service, page):
 
 
 def test_a_product_that_never_was_has_no_movements(client):
-    """Movements of an unknown product are not found."""
     assert refused(client.get("/products/unknown/movements"), 404, GONE)
 
 
@@ -97,7 +85,6 @@ def test_a_restored_product_is_as_it_was(client, clock, laptop, url):
 
 
 def test_only_what_is_deleted_can_be_restored(client, laptop, url):
-    """There is nothing to restore under the id of a live product or of none."""
     assert refused(client.post(f"{url}/restore"), 404, NOTHING_DELETED)
     assert refused(client.post("/products/unknown/restore"), 404, NOTHING_DELETED)
     assert client.get(url).json == laptop
@@ -124,7 +111,6 @@ def test_a_deleted_products_sku_is_free(client, url):
     ],
 )
 def test_deleting_and_restoring_take_no_fields(client, url, body, status, message):
-    """A body other than an empty one or `{}` is refused as any body would be."""
     assert refused(client.delete(url, data=body), status, message)
     assert client.delete(url, data=b"{}").status_code == 204
     assert refused(client.post(f"{url}/restore", data=body), status, message)

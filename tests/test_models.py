@@ -22,7 +22,6 @@ def product(stock=20, reorder_level=5):
     [(6, 5, "IN_STOCK"), (5, 5, "LOW_STOCK"), (4, 5, "LOW_STOCK"), (0, 0, "LOW_STOCK")],
 )
 def test_status_is_low_at_the_reorder_level_and_below(stock, reorder_level, status):
-    """A product is low on stock from its reorder level down, and in stock above it."""
     assert product(stock, reorder_level).status == status
 
 
@@ -46,7 +45,6 @@ def test_each_change_makes_a_version_that_tells_of_it():
 
 
 def test_more_than_there_is_is_refused():
-    """Stock never falls below zero."""
     with pytest.raises(InsufficientStockError):
         product(stock=20).reduced(LATER, 21)
 
@@ -54,14 +52,12 @@ def test_more_than_there_is_is_refused():
 @pytest.mark.parametrize("quantity", [0, -1, 1.0, True, "1", None, MAX + 1, float("nan")])
 @pytest.mark.parametrize("change", [Product.added, Product.reduced])
 def test_a_quantity_is_an_integer_of_at_least_one(change, quantity):
-    """Nothing but an integer from 1 to the limit moves stock."""
     with pytest.raises(InvalidValueError, match="^quantity must be"):
         change(product(), LATER, quantity)
 
 
 @pytest.mark.parametrize("stock", [-1, 1.0, True, "1", None, MAX + 1])
 def test_no_product_has_an_impossible_stock(stock):
-    """Stock and reorder level are integers from 0 to the limit."""
     with pytest.raises(InvalidValueError, match="^stock must be"):
         product(stock=stock)
     with pytest.raises(InvalidValueError, match="^reorderLevel must be"):
@@ -80,7 +76,6 @@ def test_very_large_stock_is_exact():
 
 @pytest.mark.parametrize("now", [NOW, NOW - timedelta(days=1)])
 def test_updated_at_moves_on_though_the_clock_does_not(now):
-    """Each change is later than the one before, even if the clock stands still or runs back."""
     once = product().added(Stamp(now), 1)
     twice = once.reduced(Stamp(now), 1)
 
@@ -88,7 +83,6 @@ def test_updated_at_moves_on_though_the_clock_does_not(now):
 
 
 def test_text_is_stored_stripped():
-    """Outer white space is no part of a name or SKU; letter case and inner space are."""
     stripped = Product.created(Stamp(NOW), "\t Big  Laptop \n", " Ltp-123 ", 0, 0)
 
     assert (stripped.name, stripped.sku) == ("Big  Laptop", "Ltp-123")
@@ -99,7 +93,6 @@ def test_text_is_stored_stripped():
     ["", "  \n", 5, None, *(f"a{code}b" for code in "\n\0\x7f\x1f\x85\u2028\u2029\ud800\udfff")],
 )
 def test_text_without_content_or_with_control_characters_is_refused(text):
-    """A name and a SKU are strings that can be shown on one line."""
     with pytest.raises(InvalidValueError, match="^name must"):
         Product.created(Stamp(NOW), text, "LTP-123", 0, 0)
     with pytest.raises(InvalidValueError, match="^sku must"):
@@ -107,7 +100,6 @@ def test_text_without_content_or_with_control_characters_is_refused(text):
 
 
 def test_text_has_a_longest_length():
-    """A name has up to 200 characters and a SKU up to 64, not counting outer white space."""
     longest = Product.created(Stamp(NOW), " " + "n" * 200 + " ", " " + "s" * 64 + " ", 0, 0)
 
     assert (len(longest.name), len(longest.sku)) == (200, 64)
@@ -118,7 +110,6 @@ def test_text_has_a_longest_length():
 
 
 def test_a_product_cannot_be_changed_in_place():
-    """A version that somebody holds stays as it is."""
     with pytest.raises(AttributeError):
         product().stock = -1
 
@@ -134,7 +125,6 @@ def test_a_product_cannot_be_changed_in_place():
     ],
 )
 def test_two_spellings_are_one_sku(one, other):
-    """SKUs that match by canonical caseless matching are the same SKU."""
     assert fold_sku(one) == fold_sku(other)
 
 
@@ -144,6 +134,5 @@ def test_skus_that_merely_look_alike_are_different():
 
 
 def test_times_are_shown_in_utc_with_six_digits():
-    """A time at a full second is as long as any other, and does not depend on where we are."""
     assert utc_now().utcoffset() == timedelta(0)
     assert timestamp(NOW) == "2026-11-22T00:00:00.000000Z"

@@ -79,7 +79,6 @@ def test_a_hostile_product_is_refused_by_the_fields_name(client, change, message
 
 @pytest.mark.parametrize("field", ["name", "sku"])
 def test_name_and_sku_are_required(client, field):
-    """A product without a name or a SKU is refused."""
     body = {"name": "Laptop", "sku": "LTP-123"}
     del body[field]
 
@@ -88,7 +87,6 @@ def test_name_and_sku_are_required(client, field):
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
 def test_the_content_type_does_not_matter(client, content_type):
-    """A body is read as JSON whatever it is said to be, so that curl needs no header."""
     body = b'{"name": "Laptop", "sku": "LTP-123"}'
 
     assert client.post("/products", data=body, content_type=content_type).status_code == 201
@@ -187,12 +185,10 @@ CURSOR = "cursor must be the next of an earlier page"
     ],
 )
 def test_a_malformed_query_is_refused_by_name(client, path, message):
-    """A query parameter that is unknown, repeated or malformed is named in the refusal."""
     assert refused(client.get(path), 400, message)
 
 
 def test_a_query_is_judged_before_a_change(client, laptop, url):
-    """A change with a query parameter that it does not have is not made."""
     response = client.put(f"{url}/reduce?dryRun=1", json={"quantity": 1})
 
     assert refused(response, 400, "unknown query parameter 'dryRun'")

@@ -174,7 +174,6 @@ def test_nobody_waits_for_another_product_or_to_read():
 
 
 def test_the_clock_is_read_before_a_lock_is_taken():
-    """Nobody waits for a product while somebody looks at the clock."""
     shop = Shop()
 
     def clock():
@@ -189,7 +188,6 @@ def test_the_clock_is_read_before_a_lock_is_taken():
 
 
 def test_threads_that_nobody_directs_keep_every_invariant():
-    """Whatever eight threads do to a few products, every invariant holds in the end."""
     published = []
     service = InventoryService(InMemoryProductRepository(), publish=published.append)
     ids = [service.create_product("Shelf", f"SHELF-{n}", stock=10).id for n in range(3)]

@@ -32,7 +32,6 @@ def test_cells_are_quoted_and_are_no_formulas(client):
 
 
 def test_the_report_can_be_of_one_status(client, laptop):
-    """With a status, the report has only the products that have it."""
     client.post("/products", json={"name": "Phone", "sku": "PHN-7"})
 
     assert "Phone" not in client.get("/reports/inventory.csv?status=IN_STOCK").text

@@ -56,7 +56,6 @@ def call(client, method, path, product, headers):
 
 @pytest.mark.parametrize(("method", "path", "manager", "admin"), ROUTES)
 def test_a_role_may_do_what_the_table_says(client, laptop, method, path, manager, admin):
-    """A manager and an admin get what their role allows, and a refusal names the role that may."""
     by_manager = call(client, method, path, laptop, MANAGER)
 
     if manager == 403:
@@ -105,7 +104,6 @@ def test_nobody_else_is_told_anything(client, laptop, url, method, path):
     ],
 )
 def test_a_stranger_learns_nothing_from_a_malformed_request(client, method, path):
-    """401 comes before anything else is said: unknown paths, methods, parameters and bodies."""
     response = client.open(path, method=method, data="{", headers={"Idempotency-Key": " "})
 
     assert response.status_code == 401
@@ -113,7 +111,6 @@ def test_a_stranger_learns_nothing_from_a_malformed_request(client, method, path
 
 
 def test_a_known_caller_is_told_what_is_wrong(client):
-    """With a token, an unknown path or method is answered as ever, and OPTIONS for every path."""
     assert client.get("/nothing", headers=MANAGER).status_code == 404
     assert client.patch("/products", headers=MANAGER).status_code == 405
     assert client.options("/products/x/movements", headers=MANAGER).status_code == 200
@@ -137,7 +134,6 @@ def test_a_route_that_is_not_listed_is_the_admins(client):
 
 
 def test_the_caller_is_named_in_the_movements(client, clock, laptop, url):
-    """Each movement names who made it, and a write-off nobody."""
     expiring = {"quantity": 1, "expiresAt": "2026-11-23T00:00:00Z"}
     client.put(f"{url}/add", json=expiring, headers=MANAGER)
     call(client, "POST", "/products/bulk-update", laptop, MANAGER)
@@ -158,7 +154,6 @@ def test_the_caller_is_named_in_the_movements(client, clock, laptop, url):
 
 
 def test_callers_may_choose_the_same_key(client, laptop, url):
-    """An idempotency key of one caller is not known to another."""
     key = {"Idempotency-Key": "key-1"}
 
     for headers in (ADMIN, MANAGER, ADMIN, MANAGER):
@@ -204,7 +199,6 @@ def test_malformed_tokens_stop_the_start(tokens, entry, message):
 
 
 def test_malformed_tokens_of_the_environment_are_one_clear_line():
-    """`python run.py` ends with one line on tokens that it cannot start with."""
     with running_server(INVENTORY_TOKENS="ann:secret") as process:
         _, errors = process.communicate(timeout=10)
 
@@ -213,5 +207,4 @@ def test_malformed_tokens_of_the_environment_are_one_clear_line():
 
 
 def test_no_token_is_kept_in_the_config(client):
-    """The config, which a debugger shows, has no token."""
     assert "admin-token" not in str(client.application.config)

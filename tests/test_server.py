@@ -24,7 +24,6 @@ def test_the_server_says_where_it_listens_and_what_to_try():
 
 
 def test_the_server_says_that_roles_are_on():
-    """Where tokens are set, the first line says so and the suggestion has a place for one."""
     with running_server(INVENTORY_TOKENS="ann:admin:secret") as process:
         first, suggestion = process.stdout.readline(), process.stdout.readline()
 
@@ -145,7 +144,6 @@ CHUNKED = b"POST /products HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%b"
     ],
 )
 def test_malformed_http_is_refused_in_json(server, request_bytes, status):
-    """A request that never reaches the app is refused in the same shape as any other."""
     answer = exchange(server, request_bytes)
 
     head, _, body = answer.rpartition(b"\r\n\r\n")
@@ -166,7 +164,6 @@ def test_a_line_of_the_log_is_ascii():
 
 
 def test_the_flask_command_finds_the_app():
-    """`flask --app inventory` finds the factory, and its routes."""
     command = [sys.executable, "-m", "flask", "--app", "inventory", "routes"]
 
     routes = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

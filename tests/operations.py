@@ -76,7 +76,7 @@ class Shop:
             return lambda: self.keys.answer(None, "key", request, work)
 
         return {
-            "add": [lambda: do.add_stock(ticket, 1)],
+            "add": [lambda: do.add_stock(ticket, 1, expires_at=self.now.replace(hour=20))],
             "add_to_version_1": [lambda: do.add_stock(ticket, 1, expected={1})],
             "sell_last": [lambda: do.reduce_stock(ticket, 1)],
             "sell_milk": [lambda: do.reduce_stock(milk, 1)],
@@ -98,6 +98,7 @@ class Shop:
             "page_find_page": [look(), look(sku="new"), look()],
             "find": [look(sku="ticket")],
             "movements": [lambda: do.list_movements(ticket)],
+            "movements_expired": [lambda: do.list_movements(milk)],
             "publish": [lambda: self.subscription.put(None)],
         }
 

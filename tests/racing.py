@@ -5,8 +5,8 @@ turn runs to its end. A turn ends when its lines are used up, its thread ends, o
 one thread runs at a time, so the same schedule is the same run, whenever and wherever it is run.
 
 `explore` runs all schedules of two operations. A's turn gets a line more in each run until A has
-none left, so that B comes in between at every line of A. With two switches B's turn grows likewise
-for each length of A's. So nobody has to guess how many lines there are.
+none left, so that B comes in between at every line of A, and `A10` is the tenth run. With two
+switches B's turn grows likewise for each length of A's. No test says how many lines there are.
 
 Of each run one thing is asked: *could this have happened without threads?* What both were told and
 all that can be seen afterwards must be what a serial order leads to, A before B or B before A.

@@ -3,12 +3,10 @@
 import base64
 import json
 import queue
-import signal
 import socket
 import threading
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -18,7 +16,7 @@ from inventory.errors import SettingError
 from inventory.models import timestamp
 from inventory.repository import InMemoryProductRepository
 from inventory.service import InventoryService
-from tests.support import SECONDS, running_server, url_of
+from tests.support import SECONDS
 
 
 @pytest.fixture
@@ -335,24 +333,3 @@ def test_a_malformed_url_stops_the_start(url):
         create_app({"INVENTORY_WEBHOOK_URL": url})
 
     assert str(refusal.value) == "INVENTORY_WEBHOOK_URL must be an http or https URL"
-
-
-def test_a_signal_ends_the_server_with_its_queues_full():
-    """Where a receiver is silent, one line says what was not delivered; more signals do nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        with running_server(INVENTORY_WEBHOOK_URL=url) as process:
-            server = url_of(process)
-            for sku in ("LTP-1", "LTP-2"):
-                body = json.dumps({"name": "Laptop", "sku": sku}).encode()
-                urlopen(Request(f"{server}/products", body), timeout=SECONDS).close()
-            process.send_signal(signal.SIGINT)
-            with suppress(OSError):
-                while True:  # until the server listens no more, and only the delivery goes on
-                    urlopen(f"{server}/products", timeout=SECONDS).close()
-            process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=SECONDS)
-
-    assert process.returncode == 0
-    assert errors.endswith("\n2 versions were not delivered before the end\n")
-    assert "Traceback" not in errors

@@ -206,9 +206,12 @@ def test_the_end_counts_what_is_not_delivered(blocked, caplog):
 
 
 def test_the_end_waits_two_seconds(monkeypatch):
+    """When the interpreter ends, what is not delivered by then does not keep it."""
     monkeypatch.setattr("inventory.events.time.monotonic", lambda: 100)
-    deadlines = []
+    at_the_end, deadlines = [], []
+    monkeypatch.setattr("inventory.events.atexit.register", at_the_end.append)
 
-    Feed([SimpleNamespace(drain=lambda deadline: deadlines.append(deadline) or 0)]).close()
+    Feed([SimpleNamespace(drain=lambda deadline: deadlines.append(deadline) or 0)])
+    at_the_end[0]()
 
     assert deadlines == [102]

@@ -36,6 +36,7 @@ def takes_body(*required: str, **optional: Any) -> Callable[[View], View]:
         def wrapper(**arguments: Any) -> Response:
             return view(**arguments, body=read_fields(_parse(read_body()), required, optional))
 
+        wrapper.body_fields = required, optional  # type: ignore[attr-defined]
         return wrapper
 
     return decorate

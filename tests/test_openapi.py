@@ -75,8 +75,7 @@ def ask(client, name, token="a", **changes):
 
 
 @pytest.fixture(autouse=True)
-def _ids(monkeypatch):
-    """The first product of an app gets the id of the examples."""
+def _the_first_product_has_the_id_of_the_examples(monkeypatch):
     monkeypatch.setattr("inventory.models.uuid4", lambda: IDS.pop() if IDS else uuid4())
 
 
@@ -90,7 +89,6 @@ def begin(until="createProduct", **settings):
 
 
 def test_views_declare_what_is_described(routes):
-    """Each route is an operation and each operation a route, with its fields and defaults."""
     rules = [rule.methods - {"HEAD", "OPTIONS"} for rule in routes.url_map.iter_rules()]
     assert sum(map(len, rules)) == len([o for o in OPERATIONS.values() if o["summary"]])
     for name, operation in OPERATIONS.items():

@@ -173,7 +173,7 @@ class Product(NamedTuple):
             self.stock + change,
             self.reorder_level,
             self.created_at,
-            max(stamp.at, self.updated_at + _TICK),  # the clock may stand still or run backwards
+            max(stamp.at, self.updated_at + _TICK),  # a stamp may be older: its caller had to wait
             self.version + 1,
             movement,
             change,

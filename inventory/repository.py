@@ -10,7 +10,7 @@ from inventory.models import MovementType, Product, fold_sku
 class Row:
     """A product's place, whose lock is held while a version is made from the present one.
 
-    Until its first version is stored, a row is in no view: the product is not created.
+    Until its first version is stored, no look-up finds a row: the product is not created.
     """
 
     __slots__ = ("history", "id", "lock", "position", "present")
@@ -19,7 +19,7 @@ class Row:
         self.id = product_id
         self.lock = threading.Lock()  # what SELECT … FOR UPDATE takes in a database
         self.present: Product | None = None
-        self.history: list[Product] = []  # without lots, version n at index n - 1
+        self.history: list[Product] = []  # version n at index n - 1, without its many lots
         self.position = -1  # in the order of creation
 
     @property
@@ -28,11 +28,6 @@ class Row:
         present = self.present
         return present if present and present.movement is not MovementType.DELETED else None
 
-    def versions(self, after: int, limit: int) -> list[Product]:
-        """Return up to `limit` versions from `after` + 1 on, up to the present one."""
-        present = self.present  # looked at first: the history may be ahead of it
-        return self.history[after : min(after + limit, present.version if present else 0)]
-
     def store(self, *versions: Product) -> None:
         """Make the last of these versions the present one."""
         # The history is written ahead: whoever finds a version finds those that led to it. The
@@ -40,6 +35,11 @@ class Row:
         for version in versions:
             self.history.append(version._replace(lots=()) if version.lots else version)
         self.present = versions[-1]
+
+    def versions(self, after: int, limit: int) -> list[Product]:
+        """Return up to `limit` versions from `after` + 1 on, up to the present one."""
+        present = self.present  # looked at first: the history may be ahead of it
+        return self.history[after : min(after + limit, present.version if present else 0)]
 
 
 class InMemoryProductRepository:
@@ -95,7 +95,7 @@ class InMemoryProductRepository:
             if owner and owner.live:
                 raise DuplicateSkuError
             self._rows_by_sku[folded] = row
-            if row.present is None:
+            if row.present is None:  # and until the last line nobody sees the row
                 row.position = len(self._rows)
                 self._rows_by_id[row.id] = row
                 self._rows.append(row)

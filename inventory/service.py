@@ -18,7 +18,7 @@ from inventory.repository import InMemoryProductRepository, Row
 Actor = str | None  # the name of the caller, for the audit log, where callers have names
 Change = Callable[..., Product]  # a method of `Product` that makes the next version
 Expected = Container[int] | None  # the versions that are acceptable, or None for any
-PAGE_LOOKS = 10_000  # so that no page keeps everybody else waiting; a lot is a look too
+PAGE_LOOKS = 10_000  # products and lots that a page may look at, so that nobody waits for long
 
 
 class InventoryService:
@@ -89,15 +89,15 @@ class InventoryService:
         stamp = Stamp(self._clock(), actor)
         row = self._products.get_row(product_id)
         with row.lock:  # until the next version is stored, nobody else stores one
-            product = self._current(row, stamp.at)  # and not what anybody saw before the lock
+            product = self._current(row, stamp.at)  # what was seen before the lock does not count
             if expected is not None and product.version not in expected:
                 raise ProductChangedError
             return self._store(row, change(product, stamp, *values))
 
     def _current(self, row: Row, now: datetime) -> Product:
-        """Look at the present version under the lock, which the caller holds.
+        """Return the present version, or refuse a deleted product. The caller holds the lock.
 
-        What has expired is written off first, by a version of its own. Refuses a deleted product.
+        What has expired is written off first, by a version of its own.
         """
         product = row.live
         if product is None:
@@ -131,7 +131,7 @@ class InventoryService:
         """
         stamp = Stamp(self._clock(), actor)
         rows: list[Row | None] = []
-        while True:
+        while True:  # the first time nothing is locked, and nothing is found again
             with ExitStack() as locks:
                 for row in sorted(filter(None, {*rows}), key=attrgetter("position")):
                     locks.enter_context(row.lock)

@@ -127,17 +127,33 @@ def requester(app, method, path, body):
 
 def print_threads():
     """Throughput of many threads, beside what one thread does in the same time."""
-    print(f"\n{THREADS} threads beside one{'hot product':>20}{'one each':>12}")
+    print(f"\n{THREADS} threads beside one{'hot product':>20}{'one each':>12}{'one lock':>12}")
     for name, calls in (("service calls", 32_000), ("requests", 3_200)):
-        rounds = [thread_ratios(name == "requests", calls) for _ in range(ROUNDS)]
-        hot, each = (median(column) for column in zip(*rounds, strict=True))
-        print(f"{name:20}{hot:20.2f}{each:12.2f}")
+        rounds = []
+        for _ in range(ROUNDS):
+            one_lock = thread_ratios(name == "requests", calls, OneLock())[1]
+            hot_and_each = thread_ratios(name == "requests", calls, InMemoryProductRepository())
+            rounds.append((*hot_and_each, one_lock))
+        hot, each, shared = (median(column) for column in zip(*rounds, strict=True))
+        print(f"{name:20}{hot:20.2f}{each:12.2f}{shared:12.2f}")
 
 
-def thread_ratios(http, calls):
+class OneLock(InMemoryProductRepository):
+    """A repository with one lock for all its rows."""
+
+    def __init__(self):
+        super().__init__()
+        self._lock = threading.Lock()
+
+    def insert(self, row, product):
+        row.lock = self._lock
+        super().insert(row, product)
+
+
+def thread_ratios(http, calls, products):
     """How much faster many threads are than one, on one product and on a product each."""
     app = create_app()
-    service = app.extensions["inventory"]
+    service = app.extensions["inventory"] = InventoryService(products)
     work = []
     for n in range(THREADS):
         product_id = service.create_product("Hot", f"HOT-{n}", 1).id

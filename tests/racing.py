@@ -1,12 +1,13 @@
-"""Races without luck: every schedule of two operations is run, and judged by the serial orders.
+"""Races without luck: schedules of two operations are enumerated, and judged by serial orders.
 
 A *schedule* is a row of turns. In `A6 B19` thread A runs 6 lines, then B runs 19, and then each in
 turn runs to its end. A turn ends when its lines are used up, its thread ends, or it must wait. Only
 one thread runs at a time, so the same schedule is the same run, whenever and wherever it is run.
 
-`explore` runs all schedules of two operations. A's turn gets a line more in each run until A has
-none left, so that B comes in between at every line of A, and `A10` is the tenth run. With two
-switches B's turn grows likewise for each length of A's. No test says how many lines there are.
+`explore` runs all schedules with so many switches, one or two. A's turn gets a line more in each
+run until A has none left, so that B comes in between at every line of A, and `A10` is the tenth
+run. With two switches B's turn grows likewise for each length of A's. No test says how many lines
+there are.
 
 Of each run one thing is asked: *could this have happened without threads?* What both were told and
 all that can be seen afterwards must be what a serial order leads to, A before B or B before A.
@@ -271,5 +272,7 @@ def page(world, first, second, schedule):
         lines += ["", f"{order}:", *(f"    {name}: {seen.get(name)}" for name in differing)]
     found = " or ".join(sorted(_explanations(outcome, orders)))
     lines += ["", f"This run is as good as {found}." if found else "No serial order is like this."]
-    lines += [f"To see it again: python -m tests.show_race {world.__name__} {first} {second} {row}"]
+    lines += [
+        f"To see it again: .venv/bin/python -m tests.show_race {world.__name__} {first} {second} {row}"
+    ]
     return "\n".join(lines)

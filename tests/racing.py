@@ -272,7 +272,6 @@ def page(world, first, second, schedule):
         lines += ["", f"{order}:", *(f"    {name}: {seen.get(name)}" for name in differing)]
     found = " or ".join(sorted(_explanations(outcome, orders)))
     lines += ["", f"This run is as good as {found}." if found else "No serial order is like this."]
-    lines += [
-        f"To see it again: .venv/bin/python -m tests.show_race {world.__name__} {first} {second} {row}"
-    ]
+    again = f".venv/bin/python -m tests.show_race {world.__name__} {first} {second} {row}"
+    lines += [f"To see it again: {again}"]
     return "\n".join(lines)

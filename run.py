@@ -27,7 +27,7 @@ def main() -> None:
         server = listen(app, args.host, args.port)
     except SettingError as error:
         sys.exit(f"run.py: {error}")
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, TypeError) as error:
         sys.exit(f"run.py: {error} (see --host and --port)")
     host, port = server.socket.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -39,8 +39,7 @@ def create_app(
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # /products//a is no such path, and not an HTML redirect
     # One byte over the limit: Werkzeug cuts a chunked body there, which shows that it is too large.
-    app.config.from_mapping(MAX_CONTENT_LENGTH=MAX_BODY + 1)
-    app.config.from_mapping(config)
+    app.config.from_mapping(config, MAX_CONTENT_LENGTH=MAX_BODY + 1)
     # Taken out of the config: both may be secret.
     webhook_url = app.config.pop("INVENTORY_WEBHOOK_URL", os.environ.get("INVENTORY_WEBHOOK_URL"))
     tokens = app.config.pop("INVENTORY_TOKENS", os.environ.get("INVENTORY_TOKENS"))
@@ -59,7 +58,7 @@ def create_app(
     if tokens is not None:
         app.before_request(authorizer(tokens))
     app.before_request(parse_query)
-    for room in (products, history, catalogue, batches, report, openapi):
-        app.register_blueprint(room.blueprint)
+    for module in (products, history, catalogue, batches, report, openapi):
+        app.register_blueprint(module.blueprint)
     app.register_error_handler(Exception, error_response)
     return app

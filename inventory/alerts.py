@@ -1,16 +1,17 @@
 """Low-stock alerts: what is one, the log line, the webhook."""
 
 import base64
+import io
 import json
 import logging
 import re
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from collections.abc import Sequence
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID, uuid5
 
@@ -95,59 +96,59 @@ class Webhook:
         """Make one attempt; return what went wrong, if anything did."""
         deadline = time.monotonic() + ATTEMPT
         try:
-            with _connect(self._host, self._port, deadline) as sock, _cut_at(deadline, sock) as cut:
-                status = self._exchange(sock, body)
+            with _connect(self._host, self._port, deadline) as sock:
+                status = self._exchange(sock, deadline, body)
         except (OSError, HTTPException, ValueError) as error:
             return type(error).__name__  # and not its text, in which the URL may stand
-        if cut.is_set():
-            return "TimeoutError"
         return None if status in range(200, 300) else f"status {status}"
 
-    def _exchange(self, sock: socket.socket, body: bytes) -> int:
-        connection = (HTTPSConnection if self._tls else HTTPConnection)(self._host, self._port)
-        with closing(connection):
-            if self._tls:
-                sock = self._tls.wrap_socket(sock, server_hostname=self._host)
+    def _exchange(self, sock: socket.socket, deadline: float, body: bytes) -> int:
+        connection = HTTPConnection(self._host, self._port)
+        sock.settimeout(_seconds_left(deadline))
+        if self._tls:
+            connection.default_port = 443
+            sock = self._tls.wrap_socket(sock, server_hostname=self._host)
+        with sock, HTTPResponse(_Answer(sock, deadline)) as response:  # type: ignore[arg-type]
             connection.sock = sock
             connection.request("POST", self._target, body, self._headers)
-            return connection.getresponse().status
+            response.begin()
+            return response.status
+
+
+class _Answer(io.RawIOBase):
+    """What a receiver sends, up to a deadline, even if it is a byte now and then."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock, self._deadline = sock, deadline
+
+    def makefile(self, _: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._sock.settimeout(_seconds_left(self._deadline))
+        return self._sock.recv_into(buffer)
 
 
 def _connect(host: str, port: int, deadline: float) -> socket.socket:
     """Return a connection to the first address of the host that takes one."""
     failure: OSError = TimeoutError()
     for *_, (address, *_) in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        seconds = min(SILENCE, deadline - time.monotonic())
-        if seconds <= 0:
-            break
         try:
-            return socket.create_connection((str(address), port), seconds)
+            return socket.create_connection((str(address), port), _seconds_left(deadline))
         except OSError as error:
             failure = error
     raise failure
 
 
-@contextmanager
-def _cut_at(deadline: float, sock: socket.socket) -> Iterator[threading.Event]:
-    """Cut a connection at the deadline: who sends a byte now and then is never silent for long.
-
-    The event is set where that has happened.
-    """
-    was_cut = threading.Event()
-    with sock.dup() as handle:  # because the socket itself is given away to TLS
-
-        def cut() -> None:
-            was_cut.set()
-            with suppress(OSError):  # it has ended already
-                handle.shutdown(socket.SHUT_RDWR)
-
-        timer = threading.Timer(deadline - time.monotonic(), cut)
-        timer.start()
-        try:
-            yield was_cut
-        finally:
-            timer.cancel()
-            timer.join()
+def _seconds_left(deadline: float) -> float:
+    """Return how long a receiver may be silent now, or raise `TimeoutError`."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return min(SILENCE, left)
 
 
 def _split_url(url: str) -> SplitResult:

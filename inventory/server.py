@@ -1,13 +1,12 @@
 """What `run.py` serves with: a server that ends quietly and refuses malformed HTTP in JSON."""
 
 import gc
-import io
 import re
 import signal
 import socket
 import threading
+from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, DechunkedInput, WSGIRequestHandler, make_server
@@ -16,8 +15,9 @@ from werkzeug.serving import BaseWSGIServer, DechunkedInput, WSGIRequestHandler,
 # each of them, 500 to 1,100 ms at a million, to find nothing: the last number makes it never come.
 GC_THRESHOLDS = (*gc.get_threshold()[:2], 1_000_000)
 
-MAX_LINE, MAX_HEADERS = 65_537, 101  # one more than http.server takes, so that it refuses
-_HEAD = re.compile(rb"(?:[\w!#$%&'*+.^`|~-]+:[^\r\n\0]*\r?\n)*\r?\n")
+_HEAD = re.compile(
+    rb"[!-~]+ /[!-~]* HTTP/1\.[01]\r?\n(?:[\w!#$%&'*+.^`|~-]+:[^\r\n\0]*\r?\n)*\r?\n"
+)
 
 
 def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
@@ -30,33 +30,36 @@ def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
 
 
 def serve(server: BaseWSGIServer) -> None:
-    """Serve until Ctrl-C or SIGTERM, which the caller has blocked, and end between two requests."""
+    """Serve until Ctrl-C or SIGTERM, which the caller has blocked."""
     gc.set_threshold(*GC_THRESHOLDS)
-    loop = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
-    loop.start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}).start()
     signal.sigwait((signal.SIGINT, signal.SIGTERM))  # a second one stays blocked and does nothing
     server.shutdown()
-    loop.join()
 
 
 class RequestHandler(WSGIRequestHandler):
     """Refuses what is no HTTP as RFC 9112 has it, in JSON where it does not reach the app."""
 
+    default_request_version = "HTTP/1.1"  # so that a refusal has a status line and a type
     error_content_type = "application/json"
     error_message_format = '{"error": true, "message": "%(explain)s"}\n'
 
     def parse_request(self) -> bool:
         """Read the head of a request, which ends in a blank line; return whether there is one."""
-        lines: list[bytes] = []
-        while len(lines) <= MAX_HEADERS and lines[-1:] not in ([b"\r\n"], [b"\n"], [b""]):
-            lines.append(self.rfile.readline(MAX_LINE))
-        head = b"".join(lines)
-        stream, self.rfile = self.rfile, io.BytesIO(head)
+        lines: list[bytes] = [self.raw_requestline]
+        stream = self.rfile
+
+        def readline(limit: int) -> bytes:
+            lines.append(stream.readline(limit))
+            return lines[-1]
+
+        self.rfile = SimpleNamespace(readline=readline)  # type: ignore[assignment]
         parsed = super().parse_request()  # which tells the client if it is not
         self.rfile = stream
-        if parsed and not (_HEAD.fullmatch(head) and _is_target(self.path)):
+        if parsed and not _HEAD.fullmatch(b"".join(lines)):
             self.send_error(400)
             return False
+        self.protocol_version = self.request_version  # an old client knows of no answer in chunks
         return parsed
 
     def make_environ(self) -> dict[str, Any]:
@@ -71,18 +74,10 @@ class RequestHandler(WSGIRequestHandler):
         self.log("info", "%a %s %s", self.requestline, code, size)
 
 
-def _is_target(path: str) -> bool:
-    try:
-        urlsplit(path).port  # noqa: B018 - raises ValueError for http://[ and http://a:b
-    except ValueError:
-        return False
-    return path.isascii()
-
-
 class _Chunks(DechunkedInput):
     def read_chunk_len(self) -> int:
         """Return the size of the next chunk; Werkzeug would take `0xf`, `+f` and `0_f` too."""
-        size = self._rfile.readline(MAX_LINE)
+        size = self._rfile.readline(100)
         if not re.fullmatch(rb"[0-9A-Fa-f]+\r\n", size):
             raise OSError
         return int(size, 16)

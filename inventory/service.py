@@ -1,7 +1,7 @@
 """The use cases of the inventory: first the core, and below it what each bonus adds."""
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import datetime
 from operator import attrgetter
 
@@ -174,8 +174,7 @@ class InventoryService:
         check_integer("after", after, minimum=0)
         check_integer("limit", limit, minimum=1)
         row = self._products.get_row(product_id)
-        with suppress(ProductNotFoundError):  # of a deleted product nothing is written off
-            self._read(row)
+        self._read_if_live(row)  # of a deleted product nothing is written off
         return row.versions(after, limit)
 
     def delete_product(

@@ -215,3 +215,18 @@ def test_the_end_waits_two_seconds(monkeypatch):
     at_the_end[0]()
 
     assert deadlines == [102]
+
+
+def test_who_is_told_of_a_version_finds_it():
+    """A version is published once it is stored, so that a read shows it, or a later one."""
+    found = []
+
+    def look(product):
+        found.append(service.get_product(product.id).version - product.version)
+
+    service = InventoryService(InMemoryProductRepository(), publish=look)
+    [product] = create(service, 1)
+    service.add_stock(product.id, 1)
+    service.bulk_update([StockUpdate(Operation.ADD, 1, sku="LTP-0")] * 2)
+
+    assert found == [0, 0, 1, 0]

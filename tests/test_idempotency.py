@@ -51,16 +51,17 @@ def test_every_post_and_put_takes_a_key(client, url):
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("PUT", "reduce", b'{"quantity": 2}'),
-        ("PUT", "reduce", b'{"quantity":1}'),
-        ("PUT", "add", b'{"quantity": 1}'),
-        ("POST", "restore", b'{"quantity": 1}'),
+        ("PUT", "{}/reduce", b'{"quantity": 2}'),
+        ("PUT", "{}/reduce", b'{"quantity":1}'),
+        ("PUT", "{}/add", b'{"quantity": 1}'),
+        ("PUT", "/products/other/reduce", b'{"quantity": 1}'),
+        ("POST", "{}/restore", b'{"quantity": 1}'),
     ],
 )
 def test_a_key_is_for_one_request(client, url, method, path, body):
     client.put(f"{url}/reduce", data=b'{"quantity": 1}', headers=KEY)
 
-    response = client.open(f"{url}/{path}", method=method, data=body, headers=KEY)
+    response = client.open(path.format(url), method=method, data=body, headers=KEY)
 
     assert refused(response, 422, "Idempotency-Key was used with another request")
     assert stock(client, url) == 19
@@ -117,9 +118,10 @@ def remembered():
 
 def test_the_latest_ten_thousand_keys_are_kept(remembered):
     """A thousand over the limit, the least recently used have gone and one in use has stayed."""
-    for key in range(11_000):
+    remembered("ann", 0)
+    for key in range(1, 11_000):
         remembered("ann", key)
-        remembered("ann", 0)
+        assert remembered("ann", 0)
 
     assert remembered("ann", 0)
     assert all(remembered("ann", key) for key in range(1001, 11_000))
@@ -144,6 +146,16 @@ def test_callers_push_out_nobody_elses_keys(remembered):
         remembered("bob", key, 2**13)
 
     assert remembered("ann", "key")
+
+
+def test_nobody_waits_for_another_key_or_another_callers():
+    keys = IdempotencyKeys()
+
+    def work():
+        keys.answer("ann", "another", b"", Response)
+        return keys.answer("bob", "key", b"", Response)
+
+    assert keys.answer("ann", "key", b"", work).status_code == 200
 
 
 def test_a_body_that_does_not_arrive_keeps_no_retry_waiting(server):

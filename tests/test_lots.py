@@ -13,7 +13,6 @@ from inventory.errors import (
     InvalidValueError,
     ProductChangedError,
 )
-from inventory.lots import Lot
 
 
 @pytest.fixture
@@ -40,10 +39,6 @@ def quantities(product):
 def log(service, product):
     """What happened to a product after its first three versions."""
     return [(v.movement.value, v.change, v.stock) for v in service.list_movements(product.id)[3:]]
-
-
-def test_the_soonest_lot_comes_first(milk, day):
-    assert milk.lots == (Lot(day(1), 2), Lot(day(2), 3))
 
 
 @pytest.mark.parametrize(
@@ -235,6 +230,7 @@ def test_lots_are_shown_where_there_are_some(client, clock):
     ]
     assert created.json["lots"] == product["lots"][1:]
 
+    assert ",MILK,6,0," in client.get("/reports/inventory.csv").text
     clock.now = datetime(2026, 12, 2, tzinfo=UTC)
     assert "lots" not in client.get(url).json
     assert client.get(f"{url}/status").json["stock"] == 0

@@ -90,7 +90,13 @@ def test_text_is_stored_stripped():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "  \n", 5, None, *(f"a{code}b" for code in "\n\0\x7f\x1f\x85\u2028\u2029\ud800\udfff")],
+    [
+        "",
+        "  \n",
+        5,
+        None,
+        *(f"a{code}b" for code in "\n\0\x7f\x1f\x85\x9f\u2028\u2029\ud800\udabc\udfff"),
+    ],
 )
 def test_text_without_content_or_with_control_characters_is_refused(text):
     with pytest.raises(InvalidValueError, match="^name must"):

@@ -77,14 +77,6 @@ def test_a_hostile_product_is_refused_by_the_fields_name(client, change, message
     assert refused(client.post("/products", json=body), 400, message)
 
 
-@pytest.mark.parametrize("field", ["name", "sku"])
-def test_name_and_sku_are_required(client, field):
-    body = {"name": "Laptop", "sku": "LTP-123"}
-    del body[field]
-
-    assert refused(client.post("/products", json=body), 400, f"{field} is required")
-
-
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
 def test_the_content_type_does_not_matter(client, content_type):
     body = b'{"name": "Laptop", "sku": "LTP-123"}'

@@ -53,17 +53,6 @@ def test_a_change_answers_with_the_new_stock(client, laptop, url, change, quanti
     assert response.headers["ETag"] == '"2"'
 
 
-def test_a_change_moves_updated_at(client, clock, laptop, url):
-    clock.advance(0.5)
-    client.put(f"{url}/reduce", json={"quantity": 12})
-
-    assert client.get(url).json == {
-        **laptop,
-        "stock": 8,
-        "updatedAt": "2026-11-22T06:26:00.623456Z",
-    }
-
-
 def test_a_refused_reduction_alters_nothing(client, laptop, url):
     response = client.put(f"{url}/reduce", json={"quantity": 21})
 

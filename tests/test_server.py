@@ -12,13 +12,16 @@ import pytest
 from tests.support import ROOT, SECONDS, running_server, url_of
 
 
-def test_the_server_says_where_it_listens_and_what_to_try():
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+def test_the_server_says_where_it_listens_and_what_to_try(host, shown):
     """The first line has the URL and the roles, the second a curl command that works as it is."""
-    with running_server(FLASK_DEBUG="1") as process:
+    with running_server("--host", host, FLASK_DEBUG="1") as process:
         first, suggestion = process.stdout.readline(), process.stdout.readline()
-        answer = subprocess.run(["bash", "-c", suggestion], capture_output=True, check=True)
+        answer = subprocess.run(
+            ["bash", "-c", f"exec {suggestion.strip()} -g"], capture_output=True, check=True
+        )
 
-    assert first.startswith("Inventory API listening on http://127.0.0.1:")
+    assert first.startswith(f"Inventory API listening on http://{shown}:")
     assert "Roles are off, whoever reaches this port may do everything" in first
     assert json.loads(answer.stdout)["stock"] > 0
 
@@ -62,6 +65,7 @@ def test_a_signal_ends_the_server_quietly(number, module, tmp_path):
     [
         (["--port", "65536"], "port must be 0-65535"),
         (["--host", "host.invalid"], "host.invalid"),
+        (["--host", "\xfc..x"], "hostname"),
         (["--port", "TAKEN"], "Address already in use"),
     ],
 )
@@ -130,12 +134,13 @@ CHUNKED = b"POST /products HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%b"
     ("request_bytes", "status"),
     [
         (b"GET http://a:99999 HTTP/1.1\r\n\r\n", 400),
-        (b"GARBAGE\r\n\r\n", None),
+        (b"GARBAGE\r\n", 400),
+        (b"GET /\r HTTP/1.1\r\n\r\n", 400),
         (b"GET http://[ HTTP/1.1\r\n\r\n", 400),
         (b"GET /products?sku=caf\xc3\xa9 HTTP/1.1\r\n\r\n", 400),
         (b"GET /%s HTTP/1.1\r\n\r\n" % (b"a" * 70_000), 414),
         (b"GET / HTTP/1.1\r\n%s\r\n" % (b"a: b\r\n" * 200), 431),
-        (b"GET / HTTP/9.9\r\n\r\n", None),
+        (b"GET / HTTP/9.9\r\n\r\n", 505),
         *(
             (CHUNKED % chunk, 400)
             for chunk in [b"zz\r\n", b"0x2\r\n{}\r\n0\r\n\r\n", b"2\n{}\n0\n\n"]
@@ -147,9 +152,29 @@ def test_malformed_http_is_refused_in_json(server, request_bytes, status):
     answer = exchange(server, request_bytes)
 
     head, _, body = answer.rpartition(b"\r\n\r\n")
-    if status:
-        assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert head.startswith(b"HTTP/1.1 %d " % status)
     assert list(json.loads(body)) == ["error", "message"]
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: \t%d \r\n\r\n%s",
+        b"Transfer-Encoding:  Chunked \r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
+    ],
+)
+def test_a_body_arrives_however_it_is_framed(server, framing):
+    body = b'{"name": "Laptop", "sku": "%d"}' % len(framing)
+
+    answer = exchange(server, b"POST /products HTTP/1.1\r\n" + framing % (len(body), body))
+
+    assert answer.startswith(b"HTTP/1.1 201 ")
+
+
+def test_an_old_client_gets_no_chunks(server):
+    answer = exchange(server, b"GET /reports/inventory.csv HTTP/1.0\r\n\r\n")
+
+    assert answer.partition(b"\r\n\r\n")[2].startswith(b"id,name,sku,")
 
 
 def test_a_line_of_the_log_is_ascii():
@@ -157,10 +182,12 @@ def test_a_line_of_the_log_is_ascii():
     with running_server() as process:
         url = url_of(process)
         urlopen(f"{url}/products?sku=%E2%80%AE", timeout=SECONDS).close()
+        exchange(url, b"GET /\xe2\x80\xae HTTP/1.1\r\n\r\n")
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=SECONDS)
 
     assert "'GET /products?sku=%E2%80%AE HTTP/1.1' 200" in errors
+    assert errors.isascii()
 
 
 def test_the_flask_command_finds_the_app():

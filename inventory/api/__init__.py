@@ -8,8 +8,7 @@ from inventory.service import InventoryService
 
 View = Callable[..., Response]
 
-ACTOR = "inventory.actor"
-"""Where the WSGI environment has the name of the caller, if somebody has found it out."""
+ACTOR = "inventory.actor"  # where the WSGI environment has the caller's name, if it is known
 
 
 def current_service() -> InventoryService:

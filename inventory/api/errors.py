@@ -5,18 +5,13 @@ import sys
 from flask import Response, current_app
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from inventory import errors
 from inventory.api.answers import json_response
-from inventory.errors import (
-    DuplicateSkuError,
-    InventoryError,
-    ProductChangedError,
-    ProductNotFoundError,
-)
 
-_STATUS: dict[type[InventoryError], int] = {  # 400 where none is named
-    ProductNotFoundError: 404,
-    DuplicateSkuError: 409,
-    ProductChangedError: 412,
+_STATUS: dict[type[errors.InventoryError], int] = {  # 400 where none is named
+    errors.ProductNotFoundError: 404,
+    errors.DuplicateSkuError: 409,
+    errors.ProductChangedError: 412,
 }
 
 _MESSAGES = {
@@ -30,7 +25,7 @@ _MESSAGES = {
 
 def error_response(error: Exception) -> Response:
     """Return the answer to any exception: a refusal of ours, one of Flask's, or a defect."""
-    if isinstance(error, InventoryError):
+    if isinstance(error, errors.InventoryError):
         return _answer(_STATUS.get(type(error), 400), str(error))
     if not isinstance(error, HTTPException):
         current_app.log_exception(sys.exc_info())

@@ -84,12 +84,12 @@ class InMemoryProductRepository:
             raise InvalidValueError("cursor must be the next of an earlier page") from None
         return (self._rows[position] for position in range(first, len(self._rows)))
 
-    def insert(self, row: Row, product: Product) -> None:
-        """Store a product's first version, or the one that restores it: both must own the SKU.
+    def insert(self, row: Row, *versions: Product) -> None:
+        """Store a product's first version, or those of its return: they must own the SKU.
 
         The caller has locked the row. Raises `DuplicateSkuError` if another product has the SKU.
         """
-        folded = fold_sku(product.sku)
+        folded = fold_sku(versions[0].sku)
         with self._sku_lock:
             owner = self._rows_by_sku.get(folded)
             if owner and owner.live:
@@ -99,4 +99,4 @@ class InMemoryProductRepository:
                 row.position = len(self._rows)
                 self._rows_by_id[row.id] = row
                 self._rows.append(row)
-            row.store(product)
+            row.store(*versions)

@@ -190,10 +190,13 @@ class InventoryService:
         if row:
             with row.lock:
                 if row.present and not row.live:
-                    product = row.present.restored(stamp)
-                    self._products.insert(row, product)
-                    self._publish(product)
-                    return self._current(row, stamp.at)
+                    versions = [row.present.restored(stamp)]
+                    if versions[0].has_expired(stamp.at):
+                        versions.append(versions[0].expired(stamp.at))
+                    self._products.insert(row, *versions)
+                    for product in versions:
+                        self._publish(product)
+                    return versions[-1]
         raise ProductNotFoundError("No deleted product has this id")
 
     def list_products(

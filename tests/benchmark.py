@@ -145,9 +145,9 @@ class OneLock(InMemoryProductRepository):
         super().__init__()
         self._lock = threading.Lock()
 
-    def insert(self, row, product):
+    def insert(self, row, *versions):
         row.lock = self._lock
-        super().insert(row, product)
+        super().insert(row, *versions)
 
 
 def thread_ratios(http, calls, products):

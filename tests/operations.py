@@ -1,6 +1,6 @@
 """What races: a small shop, the operations on it, and what can be seen of it afterwards."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from flask import Response
@@ -8,13 +8,21 @@ from flask import Response
 from inventory.api.idempotency import IdempotencyKeys
 from inventory.batches import Operation, StockUpdate
 from inventory.events import Subscription
-from inventory.models import Product
-from inventory.repository import InMemoryProductRepository
+from inventory.models import Product, Stamp
+from inventory.repository import InMemoryProductRepository, Row
 from inventory.service import InventoryService
 from tests.racing import Page, WatchedCondition, WatchedLock, attempt
 
 add = partial(StockUpdate, Operation.ADD)
 take = partial(StockUpdate, Operation.REDUCE)
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+MORNING = Stamp(NOON.replace(hour=6))
+TICKET, OLD = (Product.created(MORNING, sku, sku, 1, 0) for sku in ("TICKET", "OLD"))
+MILK, STALE = (
+    Product.created(MORNING, sku, sku, 3, 0, NOON.replace(hour=11)) for sku in ("MILK", "STALE")
+)
+LATER = {MILK: MILK.added(MORNING, 2), OLD: OLD.deleted(MORNING), STALE: STALE.deleted(MORNING)}
 
 
 class Repository(InMemoryProductRepository):
@@ -22,10 +30,10 @@ class Repository(InMemoryProductRepository):
         super().__init__()
         self._row_lock, self._sku_lock = shop.row_lock, shop.sku_lock("the SKU lock")
 
-    def insert(self, row, product):
+    def insert(self, row, *versions):
         if row.present is None:
-            row.lock = self._row_lock(f"the lock of {product.sku}", row.lock)
-        super().insert(row, product)
+            row.lock = self._row_lock(f"the lock of {versions[0].sku}", row.lock)
+        super().insert(row, *versions)
 
 
 class Silent(Subscription):
@@ -47,25 +55,17 @@ class Shop:
     Service = InventoryService
 
     def __init__(self):
-        self.now = datetime(2026, 11, 22, 6, tzinfo=UTC)
         self.published, self._names = [], {}
-        self.products = Repository(self)
-        publish = self.published.append
-        self.service = self.Service(self.products, clock=lambda: self.now, publish=publish)
+        self.products, publish = Repository(self), self.published.append
+        self.service = self.Service(self.products, clock=lambda: NOON, publish=publish)
         self.keys, self.subscription = IdempotencyKeys(), Silent(print)
         self.keys._changed = self.keys_lock("the lock of the keys")  # noqa: SLF001
         self.subscription._lock = self.subscription_lock("the subscription's lock")  # noqa: SLF001
-
-        create, delete = self.service.create_product, self.service.delete_product
-        perishable = {"stock": 3, "expires_at": self.now + timedelta(hours=1)}
-        self.ticket = create("Ticket", "TICKET", stock=1).id
-        self.milk = create("Milk", "MILK", **perishable).id
-        self.service.add_stock(self.milk, 2)
-        self.old = delete(create("Old", "OLD", stock=2).id).id
-        self.stale = delete(create("Stale", "STALE", **perishable).id).id
-        self.now += timedelta(hours=6)
-        self.published.clear()
-        self.operations = self._operations(self.service, self.ticket, self.milk)
+        for product in (TICKET, MILK, OLD, STALE):
+            self.products.insert(row := Row(product.id), product)
+            if product in LATER:
+                row.store(LATER[product])
+        self.operations = self._operations(self.service, TICKET.id, MILK.id)
 
     def _operations(self, do, ticket, milk):
         def look(**query):
@@ -76,7 +76,7 @@ class Shop:
             return lambda: self.keys.answer(None, "key", request, work)
 
         return {
-            "add": [lambda: do.add_stock(ticket, 1, expires_at=self.now.replace(hour=20))],
+            "add": [lambda: do.add_stock(ticket, 1, expires_at=NOON.replace(hour=20))],
             "add_to_version_1": [lambda: do.add_stock(ticket, 1, expected={1})],
             "sell_last": [lambda: do.reduce_stock(ticket, 1)],
             "sell_milk": [lambda: do.reduce_stock(milk, 1)],
@@ -92,13 +92,14 @@ class Shop:
             "batch_awaited": [lambda: do.bulk_update([take(2, ticket), add(1, sku="new")])],
             "delete": [lambda: do.delete_product(milk)],
             "renew": [lambda: do.delete_product(ticket), lambda: do.create_product("T", "ticket")],
-            "restore": [lambda: do.restore_product(self.old)],
-            "restore_expired": [lambda: do.restore_product(self.stale)],
+            "restore": [lambda: do.restore_product(OLD.id)],
+            "restore_expired": [lambda: do.restore_product(STALE.id)],
             "read_expired": [lambda: do.get_product(milk)],
             "page_find_page": [look(), look(sku="new"), look()],
             "find": [look(sku="ticket")],
             "movements": [lambda: do.list_movements(ticket)],
             "movements_expired": [lambda: do.list_movements(milk)],
+            "movements_restored": [lambda: do.list_movements(STALE.id)],
             "publish": [lambda: self.subscription.put(None)],
         }
 

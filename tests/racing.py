@@ -62,13 +62,13 @@ def explore(world, *pair, switches=1):
         while lengths:
             schedule = [*zip(cycle("AB"), lengths, strict=False)]
             race, outcome = _run(world, pair, schedule, racers)
-            assert {"A", "B"} <= {name for name, _, line in race.log if line}, "saw no line"
             if outcome not in orders.values() and not _explanations(outcome, orders):
                 raise NotSerialError(page(world, *pair, schedule))
             del lengths[race.used_up :]  # a turn that ended of itself is the same with more lines
             if lengths:
                 lengths[-1] += 1
                 lengths += [1] * (switches - len(lengths))
+    assert len({racer for racer, _, number in race.log if number}) == 2, "an operation has no line"
 
 
 def in_lock_step(world, names):
@@ -147,7 +147,7 @@ class Racer(threading.Thread):
                 if not self.lines_left:
                     self.race.cut(self)
                 self.lines_left -= 1
-                self.race.log.append((self.name, frame.f_code.co_filename, frame.f_lineno))
+                self.race.log.append((self, frame.f_code.co_filename, frame.f_lineno))
             return on_line
 
         # The thread's own first act: set from outside it may come too late.
@@ -179,7 +179,7 @@ class Race:
 
     def switch(self, racer, why, may_go_on=lambda: True):
         """Give the turn to the next, and return when it has come back and the thread may go on."""
-        self.log.append((racer.name, why, None))
+        self.log.append((racer, why, None))
         racer.why, racer.may_go_on = why, may_go_on
         following = self._next()
         if following is not racer:
@@ -190,7 +190,7 @@ class Race:
             raise DeadlockError(deadlock)
 
     def end(self, racer):
-        self.log.append((racer.name, "ends", None))
+        self.log.append((racer, "ends", None))
         racer.has_ended = True
         over = all(each.has_ended for each in self._racers)
         (self._over if over else self._next().turn).put("go on")
@@ -263,10 +263,10 @@ def page(world, first, second, schedule):
         race, outcome = _run(world, (first, second), schedule, racers)
     row = " ".join(f"{name}{lines}" for name, lines in schedule)
     lines = [f"{world.__name__}, schedule {row}", "", f"{f'A: {first}':{WIDTH}}| B: {second}"]
-    for name, what, number in race.log:
+    for racer, what, number in race.log:
         source = number and linecache.getline(what, number).strip()
         text = (f"{Path(what).stem}:{number} {source}" if number else f"--- {what}")[: WIDTH - 1]
-        lines.append(f"{text:{WIDTH}}|" if name == "A" else f"{'':{WIDTH}}| {text}")
+        lines.append(f"{text:{WIDTH}}|" if racer.name == "A" else f"{'':{WIDTH}}| {text}")
     differing = [n for n in outcome if any(o.get(n) != outcome[n] for o in orders.values())]
     for order, seen in {"This run": outcome, **orders}.items():
         lines += ["", f"{order}:", *(f"    {name}: {seen.get(name)}" for name in differing)]

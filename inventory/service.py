@@ -210,7 +210,7 @@ class InventoryService:
         """Return a page of the catalogue in order of creation, and the cursor of the next page.
 
         Products that exist throughout are on one page each, whatever else comes and goes. A page
-        looks at no more than `PAGE_LOOKS` products, so it may hold few and still have a next one.
+        ends after `PAGE_LOOKS` products and lots, so it may hold few and still have a next one.
         Refuses a SKU together with a cursor.
         """
         check_integer("limit", limit, minimum=1)

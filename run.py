@@ -2,7 +2,7 @@
 
 import signal
 
-# Ctrl-C and SIGTERM wait until there is a server to end, so that they never end in a traceback.
+# Block Ctrl-C and SIGTERM until `serve` waits for them, so that they never cause a traceback.
 signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
 
 import argparse  # noqa: E402
@@ -23,7 +23,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     try:
-        app = create_app({"DEBUG": False})  # whatever FLASK_DEBUG says
+        app = create_app({"DEBUG": False})  # overrides FLASK_DEBUG
         server = listen(app, args.host, args.port)
     except SettingError as error:
         sys.exit(f"run.py: {error}")
@@ -31,12 +31,15 @@ def main() -> None:
         sys.exit(f"run.py: {error} (see --host and --port)")
     host, port = server.socket.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    roles, header = "off, whoever reaches this port may do everything", ""
+    roles, header = "off, anyone who can reach this port has full access", ""
     if "INVENTORY_TOKENS" in os.environ:
-        roles, header = "on, as INVENTORY_TOKENS says", " -H 'Authorization: Bearer TOKEN'"
-    print(f"Inventory API listening on {url} (Ctrl-C to stop). Roles are {roles}. Try:")
+        roles, header = "on (INVENTORY_TOKENS)", " -H 'Authorization: Bearer TOKEN'"
     product = '{"name": "Ball", "sku": "BALL-1", "stock": 3}'
-    print(f"  curl {url}/products{header} -d '{product}'", flush=True)
+    try:
+        print(f"Inventory API listening on {url} (Ctrl-C to stop). Roles are {roles}. Try:")
+        print(f"  curl {url}/products{header} -d '{product}'", flush=True)
+    except BrokenPipeError:  # as in `run.py | true`: serve, and discard the buffered lines
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     serve(server)
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from flask import Flask
 
-from inventory.alerts import Webhook, is_low_stock_alert, log_alert
-from inventory.api import batches, catalogue, history, openapi, products, report
+from inventory.alerts import Webhook, log_alert, low_stock_alerts
+from inventory.api import batches, catalogue, current_actor, history, openapi, products, report
 from inventory.api.errors import error_response
 from inventory.api.idempotency import IdempotencyKeys
 from inventory.api.parsing import MAX_BODY, parse_query
 from inventory.api.roles import authorizer
-from inventory.events import Feed, Subscriber, Subscription
-from inventory.models import utc_now
+from inventory.events import Subscriber, Subscription
+from inventory.models import Commit, utc_now
 from inventory.repository import InMemoryProductRepository
 from inventory.service import InventoryService
 
@@ -44,15 +44,18 @@ def create_app(
     webhook_url = app.config.pop("INVENTORY_WEBHOOK_URL", os.environ.get("INVENTORY_WEBHOOK_URL"))
     tokens = app.config.pop("INVENTORY_TOKENS", os.environ.get("INVENTORY_TOKENS"))
 
-    # Each has a queue that only alerts can fill, and a slow webhook does not delay the log.
-    alerts = [Subscription(log_alert, wants=is_low_stock_alert)]
+    subscriptions = [Subscription(log_alert, select=low_stock_alerts)]
     if webhook_url is not None:
-        alerts.append(Subscription(Webhook(webhook_url), wants=is_low_stock_alert))
-    feed = Feed([*map(Subscription, subscribers), *alerts])
+        webhook = Webhook(webhook_url, clock=clock)
+        subscriptions.append(Subscription(webhook, select=low_stock_alerts))
+    subscriptions += map(Subscription, subscribers)
 
-    app.extensions["inventory"] = InventoryService(
-        InMemoryProductRepository(), clock=clock, publish=feed.publish
-    )
+    def publish(commit: Commit) -> None:
+        for subscription in subscriptions:
+            subscription.put(commit)
+
+    repository = InMemoryProductRepository(publish=publish)
+    app.extensions["inventory"] = InventoryService(repository, clock=clock, actor=current_actor)
     app.extensions["idempotency"] = IdempotencyKeys()
 
     if tokens is not None:

@@ -1,48 +1,48 @@
-"""What can go wrong, in the words of the business. Every message is fit for a client to read."""
+"""Domain errors. `str(error)` is a message for the client."""
 
 from typing import Self
 
 
 class InventoryError(Exception):
-    """Base of all refusals; `str(error)` says what was wrong. What is refused is not done."""
+    """Base class of the errors that a client can cause."""
 
-    message = "Refused"  # where a refusal is raised without words of its own
+    message: str  # of an error that is raised without one
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.message)
 
     def prefixed(self, prefix: str) -> Self:
-        """Return the same refusal with words before its message, such as `updates[3]: `."""
+        """Return the same kind of error with a prefix, such as `updates[3]: `."""
         return type(self)(f"{prefix}{self}")
 
 
 class InvalidValueError(InventoryError):
-    """A value breaks a rule that holds whatever is in stock; the message names the field."""
+    """A value violates a rule; the message names the field."""
 
 
 class InsufficientStockError(InventoryError):
-    """More was asked for than there is."""
+    """The stock is less than the quantity to take."""
 
     message = "Not enough stock available"
 
 
 class ProductNotFoundError(InventoryError):
-    """There is no such product, or it is deleted."""
+    """No product has this id or SKU, or it is deleted."""
 
     message = "Product not found"
 
 
 class DuplicateSkuError(InventoryError):
-    """Another product has this SKU, perhaps in another letter case."""
+    """Another product has this SKU, possibly in another letter case."""
 
     message = "SKU already exists"
 
 
 class ProductChangedError(InventoryError):
-    """The product is at another version than the caller expects."""
+    """The product is not at an expected version."""
 
     message = "Product has changed"
 
 
 class SettingError(Exception):
-    """A setting with which the inventory cannot start; the message names it."""
+    """The app cannot start with a setting; the message names it."""

@@ -1,110 +1,112 @@
-"""Delivery of new versions to subscribers: outside every lock, each on a thread of its own."""
+"""Delivery of versions to subscribers, outside every lock and on a thread per subscriber."""
 
 import atexit
 import logging
-import queue
+import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from weakref import WeakSet
 
-from inventory.models import Product
+from inventory.models import Commit, Product
 
 Subscriber = Callable[[Product], object]
-"""Called with each version of each product, which says what changed and what it led to."""
+"""Called with each version of each product; those of one product arrive in order."""
 
 log = logging.getLogger(__name__)
 
 
 class Subscription:
-    """A subscriber, and the thread that brings it the versions one at a time, in order.
+    """An unbounded queue of versions, and the thread that delivers them to a subscriber.
+
+    An exception from the subscriber is logged, and delivery continues with the next version.
 
     Args:
-        subscriber: what to call. What it raises is logged, and it gets the next version.
-        wants: which versions to bring; must be quick and take no lock.
-        capacity: how many may wait. What does not fit is lost to this subscriber, and logged.
+        subscriber: may block, and may call the service.
+        select: returns the versions of a commit to deliver. It is called under a row lock, so it
+            must be quick and must not raise.
     """
 
     def __init__(
         self,
         subscriber: Subscriber,
         *,
-        wants: Callable[[Product], bool] = lambda _: True,
-        capacity: int = 10_000,
+        select: Callable[[Commit], Iterable[Product]] = lambda commit: commit.versions,
     ) -> None:
         self._subscriber = subscriber
         self._name = getattr(subscriber, "__qualname__", type(subscriber).__qualname__)
-        self._wants = wants
-        self._queue: queue.Queue[Product] = queue.Queue(capacity)
-        self._lock = threading.Lock()  # guards the two below
+        self._select = select
+        self.reset()
+        _subscriptions.add(self)
+
+    def reset(self) -> None:
+        """Start with an empty queue and no thread, initially and in a forked child."""
+        self._undelivered: deque[Product] = deque()  # the first one may be in progress
         self._thread: threading.Thread | None = None
-        self._lost = 0
+        # Guards `_undelivered` and `_thread`. Notified when `_undelivered` changes.
+        self._changed = threading.Condition()
 
-    def put(self, product: Product) -> None:
-        """Queue a version. Neither waits for the subscriber nor fails."""
-        if not self._wants(product):
-            return
-        try:
-            self._queue.put_nowait(product)
-        except queue.Full:
-            with self._lock:
-                self._lost += 1
-        if self._thread is None:
-            self._start()
+    def put(self, commit: Commit) -> None:
+        """Queue the selected versions of a commit. Does not block on the subscriber."""
+        if selected := self._select(commit):
+            with self._changed:
+                self._undelivered.extend(selected)
+                self._changed.notify_all()
+                self._ensure_thread()
 
-    def drain(self, deadline: float) -> int:
-        """Wait until all is delivered or `time.monotonic()` is `deadline`; return what is not."""
-        done = self._queue.all_tasks_done
-        with done:
+    def drain(self, deadline: float) -> None:
+        """Wait until all is delivered, or log the rest when `time.monotonic()` is `deadline`."""
+        with self._changed:
+            if self._undelivered:
+                self._ensure_thread()
             seconds = max(0, deadline - time.monotonic())
-            done.wait_for(lambda: not self._queue.unfinished_tasks, seconds)
-            left = self._queue.unfinished_tasks
-        self._log_losses()
-        return left
+            self._changed.wait_for(lambda: not self._undelivered, seconds)
+            left = len(self._undelivered)
+        if left:
+            log.error("%d versions not delivered to %s before shutdown", left, self._name)
 
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                with suppress(RuntimeError):  # no more threads just now: the next version tries
-                    thread.start()
-                    self._thread = thread
+    def _ensure_thread(self) -> None:
+        """Start the thread if none is alive. The caller holds the lock."""
+        if self._thread is None or not self._thread.is_alive():
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            with suppress(RuntimeError):  # the limit of threads is reached: the next put retries
+                thread.start()
+                self._thread = thread
 
     def _run(self) -> None:
         while True:
-            product = self._queue.get()
+            with self._changed:
+                self._changed.wait_for(lambda: self._undelivered)
+                product = self._undelivered[0]
             try:
-                self._log_losses()
                 self._subscriber(product)
             except BaseException:
-                change = product.version, product.id
-                log.exception("%s failed on version %d of product %s", self._name, *change)
+                with suppress(Exception):  # a log handler may raise, too
+                    version = product.version, product.id
+                    log.exception("%s failed on version %d of product %s", self._name, *version)
             finally:
-                self._queue.task_done()
-
-    def _log_losses(self) -> None:
-        # Not where they happen: a product is locked there, and a log handler is somebody's code.
-        with self._lock:
-            lost, self._lost = self._lost, 0
-        if lost:
-            log.error("queue full: %d versions are lost to %s", lost, self._name)
+                with self._changed:
+                    self._undelivered.popleft()
+                    self._changed.notify_all()
 
 
-class Feed:
-    """Brings each version to every subscription."""
+_subscriptions: WeakSet[Subscription] = WeakSet()
 
-    def __init__(self, subscriptions: Iterable[Subscription]) -> None:
-        self._subscriptions = list(subscriptions)
-        atexit.register(self.close)
 
-    def publish(self, product: Product) -> None:
-        """Queue a version; the caller holds the product's lock, which makes the order."""
-        for subscription in self._subscriptions:
-            subscription.put(product)
+@atexit.register
+def drain_all(seconds: float = 2) -> None:
+    """At shutdown, wait up to `seconds` in total for the deliveries of every app."""
+    deadline = time.monotonic() + seconds
+    for subscription in list(_subscriptions):
+        subscription.drain(deadline)
 
-    def close(self, seconds: float = 2) -> None:
-        """Wait so long for what is queued to be delivered, and log how much was not."""
-        deadline = time.monotonic() + seconds
-        left = sum(subscription.drain(deadline) for subscription in self._subscriptions)
-        if left:
-            log.error("%d versions were not delivered before the end", left)
+
+def _reset_all() -> None:
+    for subscription in list(_subscriptions):
+        subscription.reset()
+
+
+# A forked child has none of its parent's threads, and the parent delivers its own versions.
+os.register_at_fork(after_in_child=_reset_all)

@@ -1,4 +1,4 @@
-"""A product and the rules that hold for it, whoever changes it."""
+"""The product and its invariants."""
 
 import re
 import unicodedata
@@ -10,12 +10,12 @@ from uuid import uuid4
 from inventory.errors import InsufficientStockError, InvalidValueError
 from inventory.lots import Lots, add_units, check_expiry, split_expired, take_units
 
-MAX_QUANTITY = 10**38 - 1
-"""The widest exact integer that common databases store: DECIMAL(38, 0)."""
+MAX_QUANTITY = 10**38 - 1  # fits DECIMAL(38, 0)
+MAX_NAME, MAX_SKU = 200, 64  # characters
 
 _TICK = timedelta(microseconds=1)
-# Control characters, separators of lines and paragraphs, lone surrogates: Cc, Zl, Zp and Cs.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Unicode categories Cc (control characters), Zl, Zp (separators) and Cs (lone surrogates).
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class StockStatus(StrEnum):
@@ -26,7 +26,7 @@ class StockStatus(StrEnum):
 
 
 class MovementType(StrEnum):
-    """What happened to a product in one change."""
+    """The kind of change that produced a version."""
 
     CREATED = "CREATED"
     ADDED = "ADDED"
@@ -37,31 +37,30 @@ class MovementType(StrEnum):
 
 
 class Stamp(NamedTuple):
-    """When a change is made, in UTC, and by whom, or None where it is nobody's doing."""
+    """The time of a change (UTC) and the name of the caller, None if roles are off."""
 
     at: datetime
     actor: str | None = None
 
 
 class Product(NamedTuple):
-    """One version of a product: what it is after a change, and what that change was.
+    """One immutable version of a product: its state after a change, and the change itself.
 
-    Nothing is ever altered: each change makes the next version. So a product's versions, one
-    after the other, are its audit log.
+    Each change creates the next version, so the versions of a product are its audit log.
 
     Attributes:
-        id: a random UUID in its canonical lower-case form.
-        name: 1 to 200 characters, stripped of outer white space.
-        sku: stock keeping unit, 1 to 64 characters, stripped, in the letter case it was given.
-        stock: units on hand, 0 to `MAX_QUANTITY`. An integer: units are counted, not measured.
-        reorder_level: the stock at which, and below which, it is time to reorder; same range.
+        id: random UUID, lower case.
+        name: 1 to 200 characters, stripped.
+        sku: stock keeping unit, 1 to 64 printable characters, stripped; letter case is kept.
+        stock: units on hand, 0 to `MAX_QUANTITY`.
+        reorder_level: the status is `LOW_STOCK` at this stock and below; same range.
         created_at: UTC.
-        updated_at: UTC, when the change was made; later in each version than in the one before.
-        version: 1 at creation and one more for each change.
-        movement: what the change was.
-        change: units that came with it (positive), went (negative), or 0.
-        actor: the name of who made it, or None.
-        lots: those of the units that expire.
+        updated_at: time of the change, UTC; strictly increases from version to version.
+        version: 1 at creation, incremented by each change.
+        movement: type of the change.
+        change: units added (positive) or removed (negative), or 0.
+        actor: name of the caller who made the change, or None.
+        lots: the units that expire, a part of `stock`.
     """
 
     id: str
@@ -83,14 +82,15 @@ class Product(NamedTuple):
         stamp: Stamp,
         name: str,
         sku: str,
-        stock: int,
-        reorder_level: int,
+        stock: int = 0,
+        reorder_level: int = 0,
         expires_at: datetime | None = None,
     ) -> Self:
-        """Make the first version of a product, whose units expire at `expires_at`, if at all.
+        """Return the first version of a new product; all units expire at `expires_at`, if given.
 
         Raises:
-            InvalidValueError: a value breaks the rule of its attribute, or of `check_expiry`.
+            InvalidValueError: an argument violates the rule of its attribute or `check_expiry`,
+                or there is an expiry but no stock.
         """
         check_integer("stock", stock, minimum=0)
         check_integer("reorderLevel", reorder_level, minimum=0)
@@ -98,11 +98,11 @@ class Product(NamedTuple):
         if expires_at is not None:
             check_expiry(expires_at, stamp.at)
             if not stock:
-                raise InvalidValueError("expiresAt is for units, and there is no stock")
+                raise InvalidValueError("expiresAt requires a stock of at least 1")
             lots = add_units((), stock, expires_at)
         return cls(
             id=str(uuid4()),
-            name=_stripped("name", name, longest=200),
+            name=_checked_text("name", name, MAX_NAME),
             sku=checked_sku(sku),
             stock=stock,
             reorder_level=reorder_level,
@@ -116,11 +116,11 @@ class Product(NamedTuple):
         )
 
     def added(self, stamp: Stamp, quantity: int, expires_at: datetime | None = None) -> Self:
-        """Return the version with more units, which expire at `expires_at`, if at all.
+        """Return the next version, with more units; they expire at `expires_at`, if given.
 
         Raises:
-            InvalidValueError: `quantity` is not an integer of at least 1, the stock would be
-                above `MAX_QUANTITY`, or the expiry breaks a rule of `check_expiry`.
+            InvalidValueError: `quantity` is not an integer of at least 1, the stock would exceed
+                `MAX_QUANTITY`, or the expiry violates `check_expiry` or needs a lot too many.
         """
         check_integer("quantity", quantity, minimum=1)
         check_integer("stock", self.stock + quantity, minimum=0)
@@ -131,11 +131,11 @@ class Product(NamedTuple):
         return self._next(stamp, MovementType.ADDED, quantity, lots)
 
     def reduced(self, stamp: Stamp, quantity: int) -> Self:
-        """Return the version with fewer units. The soonest to expire go first, undated ones last.
+        """Return the next version, with fewer units: earliest expiry first, no expiry last.
 
         Raises:
             InvalidValueError: `quantity` is not an integer of at least 1.
-            InsufficientStockError: there are fewer units than that. Stock is never below zero.
+            InsufficientStockError: `quantity` exceeds the stock, which is never negative.
         """
         check_integer("quantity", quantity, minimum=1)
         if quantity > self.stock:
@@ -144,81 +144,92 @@ class Product(NamedTuple):
         return self._next(stamp, MovementType.REDUCED, -quantity, lots)
 
     def expired(self, now: datetime) -> Self:
-        """Return the version without the units that have expired at `now`: nobody's doing."""
+        """Return the next version, without the units that have expired at `now`."""
         units, lots = split_expired(self.lots, now)
         return self._next(Stamp(now), MovementType.EXPIRED, -units, lots)
 
     def deleted(self, stamp: Stamp) -> Self:
-        """Return the version that is out of the catalogue. It keeps its stock."""
+        """Return the next version, deleted. It keeps its stock."""
         return self._next(stamp, MovementType.DELETED, 0, self.lots)
 
     def restored(self, stamp: Stamp) -> Self:
-        """Return the version that is back in the catalogue, with the stock that it had."""
+        """Return the next version, restored. Expired lots are not written off yet."""
         return self._next(stamp, MovementType.RESTORED, 0, self.lots)
 
     @property
     def status(self) -> StockStatus:
-        """`LOW_STOCK` where the stock is at the reorder level or below it, else `IN_STOCK`."""
+        """`LOW_STOCK` if the stock is at or below the reorder level, otherwise `IN_STOCK`."""
         return StockStatus.LOW_STOCK if self.stock <= self.reorder_level else StockStatus.IN_STOCK
 
     def has_expired(self, now: datetime) -> bool:
-        """Whether some of the units are no longer stock at `now`."""
+        """Return whether a lot has expired at `now`."""
         return bool(self.lots) and self.lots[0].expires_at <= now
 
     def _next(self, stamp: Stamp, movement: MovementType, change: int, lots: Lots) -> Self:
-        return type(self)(  # by position: _replace takes three times as long, in every change
-            self.id,
-            self.name,
-            self.sku,
-            self.stock + change,
-            self.reorder_level,
-            self.created_at,
-            max(stamp.at, self.updated_at + _TICK),  # a stamp may be older: its caller had to wait
-            self.version + 1,
-            movement,
-            change,
-            stamp.actor,
-            lots,
+        return self._replace(
+            stock=self.stock + change,
+            # Keep updated_at strictly increasing, even if the clock goes back.
+            updated_at=max(stamp.at, self.updated_at + _TICK),
+            version=self.version + 1,
+            movement=movement,
+            change=change,
+            actor=stamp.actor,
+            lots=lots,
         )
 
 
+class Commit(NamedTuple):
+    """The versions of one product that became visible together.
+
+    Attributes:
+        before: the version that was current before, or None for a creation.
+        versions: the new versions, at least one; the last is current after the commit.
+    """
+
+    before: Product | None
+    versions: tuple[Product, ...]
+
+
 def utc_now() -> datetime:
-    """Return the present time, aware and in UTC."""
+    """Return the current time as an aware UTC datetime."""
     return datetime.now(UTC)
 
 
 def timestamp(at: datetime) -> str:
-    """Return a UTC time in ISO 8601 with six fraction digits and `Z`."""
-    return at.isoformat("T", "microseconds")[:-6] + "Z"  # for +00:00
+    """Format a UTC time as ISO 8601 with six fractional digits and `Z`."""
+    return at.isoformat("T", "microseconds")[:-6] + "Z"  # replaces +00:00
 
 
 def fold_sku(sku: str) -> str:
-    """Return the form in which two SKUs are compared. Outer white space is no part of a SKU.
+    """Return the form in which SKUs are compared, without leading and trailing whitespace.
 
-    Canonical caseless matching, definition D145 of the Unicode Standard, section 3.13.
+    Canonical caseless matching: definition D145 of the Unicode Standard, section 3.13.
     """
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", sku.strip()).casefold())
 
 
-def checked_sku(sku: str) -> str:
-    """Return the SKU, stripped, or refuse what is no SKU."""
-    return _stripped("sku", sku, longest=64)
+def checked_sku(sku: object) -> str:
+    """Return the stripped SKU, or raise `InvalidValueError`."""
+    text = _checked_text("sku", sku, MAX_SKU)
+    if not text.isprintable():
+        raise InvalidValueError("sku must contain only printable characters")
+    return text
 
 
 def check_integer(field: str, value: object, *, minimum: int) -> None:
-    """Refuse what is not an integer from `minimum` to `MAX_QUANTITY`, by the field's name."""
-    # The exact type: a bool is an int to isinstance, and a float is not exact.
+    """Raise `InvalidValueError` unless the value is an integer from `minimum` to `MAX_QUANTITY`."""
+    # Compare the exact type: bool is a subclass of int, and a float is not exact.
     if type(value) is not int or value < minimum:
         raise InvalidValueError(f"{field} must be an integer of at least {minimum}")
     if value > MAX_QUANTITY:
         raise InvalidValueError(f"{field} must be at most {MAX_QUANTITY}")
 
 
-def _stripped(field: str, value: object, *, longest: int) -> str:
+def _checked_text(field: str, value: object, max_length: int) -> str:
     text = value.strip() if isinstance(value, str) else ""
-    if not 1 <= len(text) <= longest:
-        raise InvalidValueError(f"{field} must be a string of 1 to {longest} characters")
-    if _UNPRINTABLE.search(text):
-        rule = "must not hold control characters, line separators or lone surrogates"
+    if not 1 <= len(text) <= max_length:
+        raise InvalidValueError(f"{field} must be a string of 1 to {max_length} characters")
+    if _UNSAFE.search(text):
+        rule = "must not contain control characters, line separators or lone surrogates"
         raise InvalidValueError(f"{field} {rule}")
     return text

@@ -1,93 +1,81 @@
-"""Where products are kept: rows in dicts, and the locks that guard them."""
+"""Storage: rows in dicts, the locks that guard them, and the commit."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from inventory.errors import DuplicateSkuError, InvalidValueError, ProductNotFoundError
-from inventory.models import MovementType, Product, fold_sku
+from inventory.errors import DuplicateSkuError
+from inventory.models import Commit, MovementType, Product, fold_sku
 
 
 class Row:
-    """A product's place, whose lock is held while a version is made from the present one.
+    """The mutable slot of one product: its current version, its history, and its lock.
 
-    Until its first version is stored, no look-up finds a row: the product is not created.
+    A row without a current version is invisible to look-ups: its product does not exist yet.
     """
 
-    __slots__ = ("history", "id", "lock", "position", "present")
+    __slots__ = ("current", "history", "id", "lock", "position")
 
     def __init__(self, product_id: str) -> None:
         self.id = product_id
-        self.lock = threading.Lock()  # what SELECT … FOR UPDATE takes in a database
-        self.present: Product | None = None
-        self.history: list[Product] = []  # version n at index n - 1, without its many lots
+        self.lock = threading.Lock()  # serializes the writers of this product
+        self.current: Product | None = None
+        self.history: list[Product] = []  # version n at index n - 1, stored without its lots
         self.position = -1  # in the order of creation
 
     @property
     def live(self) -> Product | None:
-        """The present version, or None where the product is not created or is deleted."""
-        present = self.present
-        return present if present and present.movement is not MovementType.DELETED else None
-
-    def store(self, *versions: Product) -> None:
-        """Make the last of these versions the present one."""
-        # The history is written ahead: whoever finds a version finds those that led to it. The
-        # assignment at the end is the moment of the change, in every view at once.
-        for version in versions:
-            self.history.append(version._replace(lots=()) if version.lots else version)
-        self.present = versions[-1]
+        """The current version, or None if the product is deleted or does not exist yet."""
+        current = self.current
+        return current if current and current.movement is not MovementType.DELETED else None
 
     def versions(self, after: int, limit: int) -> list[Product]:
-        """Return up to `limit` versions from `after` + 1 on, up to the present one."""
-        present = self.present  # looked at first: the history may be ahead of it
-        return self.history[after : min(after + limit, present.version if present else 0)]
+        """Return up to `limit` versions, starting with version `after` + 1."""
+        current = self.current  # read first: the history may contain versions not yet committed
+        return self.history[after : min(after + limit, current.version if current else 0)]
 
 
 class InMemoryProductRepository:
-    """Rows by id, by SKU and in order of creation.
+    """Rows by id, by SKU and in order of creation. Thread-safe.
 
-    Safe to use from any number of threads. To look takes no lock: versions never change, so that
-    a reader finds the one before a change or the one after it.
+    Versions are immutable, so look-ups are lock-free: a reader sees a product before or after a
+    commit, never in between.
 
-    Order of locks: rows in order of creation; then the SKU lock; then, to publish, a queue's own;
-    after that none. So no two threads ever wait for each other, and nothing deadlocks.
+    Lock order: rows in order of creation, then the SKU lock, then the lock of a subscription.
+    Every thread acquires in this order, so a circular wait is impossible. A request that waits for
+    an idempotency key in flight holds none of these locks.
+
+    Args:
+        publish: called with each commit under the row lock, so calls are ordered per product. It
+            must be quick and must not raise.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, publish: Callable[[Commit], object] = lambda _: None) -> None:
+        self._publish = publish
         self._rows: list[Row] = []
         self._rows_by_id: dict[str, Row] = {}
-        # A deleted product stays in here until another takes its SKU: deleting needs no lock.
+        # The row of a deleted product stays in the index until another product takes the SKU.
         self._rows_by_sku: dict[str, Row] = {}
-        self._sku_lock = threading.Lock()  # makes one step of the look for a SKU and its claim
-
-    def get_row(self, product_id: str) -> Row:
-        """Return the row of a product, deleted or not, or raise `ProductNotFoundError`."""
-        row = self._rows_by_id.get(product_id)
-        if row is None or row.present is None:
-            raise ProductNotFoundError
-        return row
+        self._sku_lock = threading.Lock()  # makes check-then-claim of a SKU atomic
 
     def find_row(self, product_id: str) -> Row | None:
-        """Return the row of a product, deleted or not, if there is one."""
-        row = self._rows_by_id.get(product_id)
-        return row if row and row.present else None
+        """Return the row of a product, deleted or not, by its id in any letter case."""
+        row = self._rows_by_id.get(product_id.lower())
+        return row if row and row.current else None
 
-    def find_live_row(self, sku: str) -> Row | None:
-        """Return the row of the product that has this SKU, in any letter case, if one has."""
+    def find_row_by_sku(self, sku: str) -> Row | None:
+        """Return the row of the product that is not deleted and has this SKU."""
         row = self._rows_by_sku.get(fold_sku(sku))
         return row if row and row.live else None
 
-    def scan(self, cursor: str | None = None) -> Iterator[Row]:
-        """Return an iterator over all rows in order of creation, from the one with that id on."""
-        try:
-            first = 0 if cursor is None else self.get_row(cursor).position
-        except ProductNotFoundError:
-            raise InvalidValueError("cursor must be the next of an earlier page") from None
-        return (self._rows[position] for position in range(first, len(self._rows)))
+    def scan(self, start: int = 0) -> Iterator[Row]:
+        """Return an iterator over the rows in order of creation, from position `start` on."""
+        return (self._rows[position] for position in range(start, len(self._rows)))
 
-    def insert(self, row: Row, *versions: Product) -> None:
-        """Store a product's first version, or those of its return: they must own the SKU.
+    def insert(self, row: Row, *versions: Product) -> Product:
+        """Claim the SKU for a new or restored product, and commit. The caller holds the row lock.
 
-        The caller has locked the row. Raises `DuplicateSkuError` if another product has the SKU.
+        Raises:
+            DuplicateSkuError: another product has the SKU.
         """
         folded = fold_sku(versions[0].sku)
         with self._sku_lock:
@@ -95,8 +83,21 @@ class InMemoryProductRepository:
             if owner and owner.live:
                 raise DuplicateSkuError
             self._rows_by_sku[folded] = row
-            if row.present is None:  # and until the last line nobody sees the row
+            if row.current is None:  # a new row, invisible until it is committed below
                 row.position = len(self._rows)
                 self._rows_by_id[row.id] = row
                 self._rows.append(row)
-            row.store(*versions)
+            return self.commit(row, *versions)
+
+    def commit(self, row: Row, *versions: Product) -> Product:
+        """Make the last version current, publish the commit, and return that version.
+
+        The caller holds the row lock.
+        """
+        commit = Commit(row.current, versions)
+        # Append to the history first: a reader that sees a version must find its predecessors.
+        for version in versions:
+            row.history.append(version._replace(lots=()) if version.lots else version)
+        row.current = versions[-1]  # the commit point
+        self._publish(commit)
+        return versions[-1]

@@ -1,19 +1,23 @@
-"""What `run.py` serves with: a server that ends quietly and refuses malformed HTTP in JSON."""
+"""The server of `run.py`: malformed HTTP is rejected in JSON, and a signal ends it quietly."""
 
 import gc
 import re
 import signal
 import socket
 import threading
-from types import SimpleNamespace
+from io import BytesIO
 from typing import Any
 
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, DechunkedInput, WSGIRequestHandler, make_server
 
-# Products live long and hold no reference cycles. A full pass of the garbage collector would visit
-# each of them, 500 to 1,100 ms at a million, to find nothing: the last number makes it never come.
+# A full collection would visit every product, and products form no reference cycles. The third
+# threshold effectively disables it. The cycles that requests leave behind are collected young.
 GC_THRESHOLDS = (*gc.get_threshold()[:2], 1_000_000)
+
+MAX_LINE = 65_536  # bytes, as in http.client; http.server rejects longer header lines
+MAX_HEADERS = 100  # likewise
+HEAD_TIMEOUT = 60  # seconds without data while a request's head is read
 
 _HEAD = re.compile(
     rb"[!-~]+ /[!-~]* HTTP/1\.[01]\r?\n(?:[\w!#$%&'*+.^`|~-]+:[^\r\n\0]*\r?\n)*\r?\n"
@@ -21,7 +25,7 @@ _HEAD = re.compile(
 
 
 def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
-    """Return a server that listens already, or raise `OSError` or `OverflowError`."""
+    """Return a server that is already listening. Raises `OSError` or `OverflowError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as sock:
         return make_server(
@@ -30,53 +34,54 @@ def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
 
 
 def serve(server: BaseWSGIServer) -> None:
-    """Serve until Ctrl-C or SIGTERM, which the caller has blocked."""
+    """Serve until SIGINT (Ctrl-C) or SIGTERM, both of which the caller has blocked."""
     gc.set_threshold(*GC_THRESHOLDS)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}).start()
-    signal.sigwait((signal.SIGINT, signal.SIGTERM))  # a second one stays blocked and does nothing
+    signal.sigwait((signal.SIGINT, signal.SIGTERM))  # further signals stay blocked
     server.shutdown()
 
 
 class RequestHandler(WSGIRequestHandler):
-    """Refuses what is no HTTP as RFC 9112 has it, in JSON where it does not reach the app."""
+    """Rejects requests that violate RFC 9112, with JSON errors, before they reach the app."""
 
-    default_request_version = "HTTP/1.1"  # so that a refusal has a status line and a type
+    timeout = HEAD_TIMEOUT
+    default_request_version = "HTTP/1.1"  # so that an early error has a status line
     error_content_type = "application/json"
     error_message_format = '{"error": true, "message": "%(explain)s"}\n'
 
     def parse_request(self) -> bool:
-        """Read the head of a request, which ends in a blank line; return whether there is one."""
-        lines: list[bytes] = [self.raw_requestline]
-        stream = self.rfile
-
-        def readline(limit: int) -> bytes:
-            lines.append(stream.readline(limit))
-            return lines[-1]
-
-        self.rfile = SimpleNamespace(readline=readline)  # type: ignore[assignment]
-        parsed = super().parse_request()  # which tells the client if it is not
+        """Read and validate the head of a request; return whether the app may process it."""
+        lines = [line := self.raw_requestline]
+        while line.strip(b"\r\n") and len(line) <= MAX_LINE and len(lines) <= MAX_HEADERS + 1:
+            lines.append(line := self.rfile.readline(MAX_LINE + 1))
+        self.connection.settimeout(None)  # a client may pause while it sends or receives a body
+        head = b"".join(lines)
+        stream, self.rfile = self.rfile, BytesIO(head[len(lines[0]) :])
+        parsed = super().parse_request()  # which has sent an error if it returns False
         self.rfile = stream
-        if parsed and not _HEAD.fullmatch(b"".join(lines)):
-            self.send_error(400)
+        if not parsed:
             return False
-        self.protocol_version = self.request_version  # an old client knows of no answer in chunks
-        return parsed
+        if len(self.headers.get_all("Content-Length", [])) > 1 or not _HEAD.fullmatch(head):
+            self.send_error(400, explain="Malformed or incomplete HTTP request")
+            return False
+        self.protocol_version = self.request_version  # no chunked response to an HTTP/1.0 client
+        return True
 
     def make_environ(self) -> dict[str, Any]:
-        """Return what the app is told; a body in chunks is read more strictly."""
+        """Return the WSGI environment; a chunked body is parsed more strictly."""
         environ = super().make_environ()
         if "wsgi.input_terminated" in environ:
-            environ["wsgi.input"] = _Chunks(self.rfile)  # type: ignore[arg-type]
+            environ["wsgi.input"] = _ChunkedBody(self.rfile)  # type: ignore[arg-type]
         return environ
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log a request line as it was sent, in ASCII: what it stands for could turn it round."""
+        """Log the raw target: decoded control or bidi characters would allow log injection."""
         self.log("info", "%a %s %s", self.requestline, code, size)
 
 
-class _Chunks(DechunkedInput):
+class _ChunkedBody(DechunkedInput):
     def read_chunk_len(self) -> int:
-        """Return the size of the next chunk; Werkzeug would take `0xf`, `+f` and `0_f` too."""
+        """Return the size of the next chunk. Werkzeug also accepts `0xf`, `+f` and `0_f`."""
         size = self._rfile.readline(100)
         if not re.fullmatch(rb"[0-9A-Fa-f]+\r\n", size):
             raise OSError

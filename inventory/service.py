@@ -1,31 +1,46 @@
-"""The use cases of the inventory: first the core, and below it what each bonus adds."""
+"""The use cases of the inventory: the core first, the bonus features below the marker."""
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
+from typing import NamedTuple
 
-from inventory.batches import StockUpdate
 from inventory.errors import (
     InvalidValueError,
     InventoryError,
     ProductChangedError,
     ProductNotFoundError,
 )
-from inventory.models import Product, Stamp, StockStatus, check_integer, checked_sku, utc_now
+from inventory.models import Product, Stamp, StockStatus, checked_sku, utc_now
 from inventory.repository import InMemoryProductRepository, Row
 
-Actor = str | None  # the name of the caller, for the audit log, where callers have names
-Change = Callable[..., Product]  # a method of `Product` that makes the next version
-Expected = Container[int] | None  # the versions that are acceptable, or None for any
-PAGE_LOOKS = 10_000  # products and lots that a page may look at, so that nobody waits for long
+Change = Callable[[Product, Stamp], Product]  # returns the next version
+Expected = Container[int] | None  # the versions that may be changed, or None for any
+PAGE_SCAN_BUDGET = 10_000  # products and lots that a page may scan, to bound its latency
+
+
+class BySku(NamedTuple):
+    """The SKU of a product that is identified by it instead of by its id."""
+
+    sku: str
+
+
+class BatchItem(NamedTuple):
+    """One change of a batch. A plain string as target is a product's id."""
+
+    target: str | BySku
+    change: Change
 
 
 class InventoryService:
-    """Creates products and moves their stock. Safe to use from any number of threads.
+    """Creates products and changes their stock. Thread-safe.
 
-    `publish` is told of each new version while its product is locked, so it hears of a product's
-    versions in order. It must be quick and must not raise. `clock` returns an aware time in UTC.
+    Args:
+        products: the storage, which this service alone writes to.
+        clock: returns the current time, aware and in UTC.
+        actor: returns the name of the caller, for the audit log.
     """
 
     def __init__(
@@ -33,11 +48,11 @@ class InventoryService:
         products: InMemoryProductRepository,
         *,
         clock: Callable[[], datetime] = utc_now,
-        publish: Callable[[Product], object] = lambda _: None,
+        actor: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._products = products
         self._clock = clock
-        self._publish = publish
+        self._actor = actor
 
     def create_product(
         self,
@@ -47,20 +62,21 @@ class InventoryService:
         reorder_level: int = 0,
         *,
         expires_at: datetime | None = None,
-        actor: Actor = None,
     ) -> Product:
-        """Create a product and return it; see `Product.created` and `insert`."""
-        stamp = Stamp(self._clock(), actor)
-        product = Product.created(stamp, name, sku, stock, reorder_level, expires_at)
+        """Create a product and return it. Raises as `Product.created` and `insert` do."""
+        product = Product.created(self._stamp(), name, sku, stock, reorder_level, expires_at)
         row = Row(product.id)
-        with row.lock:  # who finds the product cannot change it before its creation is published
-            self._products.insert(row, product)
-            self._publish(product)
-        return product
+        # The product is visible before its creation is published; the lock keeps it unchanged.
+        with row.lock:
+            return self._products.insert(row, product)
 
     def get_product(self, product_id: str) -> Product:
-        """Return the product as it is now. Waits for nobody, unless units have expired."""
-        return self._read(self._products.get_row(product_id))
+        """Return the current version. Lock-free unless a lot has expired."""
+        row = self._products.find_row(product_id)
+        product = self._load(row) if row else None
+        if product is None:
+            raise ProductNotFoundError
+        return product
 
     def add_stock(
         self,
@@ -69,134 +85,128 @@ class InventoryService:
         *,
         expires_at: datetime | None = None,
         expected: Expected = None,
-        actor: Actor = None,
     ) -> Product:
-        """Add units and return what that very change left; see `_change` and `Product.added`."""
-        return self._change(product_id, expected, actor, Product.added, quantity, expires_at)
+        """Add units and return the new version. Raises as `_apply` and `Product.added` do."""
+        change = partial(Product.added, quantity=quantity, expires_at=expires_at)
+        return self._apply(product_id, change, expected)
 
-    def reduce_stock(
-        self, product_id: str, quantity: int, *, expected: Expected = None, actor: Actor = None
-    ) -> Product:
-        """Take units and return what that very change left; see `_change` and `Product.reduced`."""
-        return self._change(product_id, expected, actor, Product.reduced, quantity)
+    def reduce_stock(self, product_id: str, quantity: int, *, expected: Expected = None) -> Product:
+        """Take units and return the new version. Raises as `_apply` and `Product.reduced` do."""
+        return self._apply(product_id, partial(Product.reduced, quantity=quantity), expected)
 
-    def _change(
-        self, product_id: str, expected: Expected, actor: Actor, change: Change, *values: object
-    ) -> Product:
-        """Change one product, if it is there and at an expected version: the one door to it."""
-        # The clock is read before the lock is taken: a thread that loses the processor while it
-        # holds a lock stops all that wait for it.
-        stamp = Stamp(self._clock(), actor)
-        row = self._products.get_row(product_id)
-        with row.lock:  # until the next version is stored, nobody else stores one
-            product = self._current(row, stamp.at)  # what was seen before the lock does not count
-            if expected is not None and product.version not in expected:
-                raise ProductChangedError
-            return self._store(row, change(product, stamp, *values))
+    def _apply(self, product_id: str, change: Change, expected: Expected) -> Product:
+        """Apply a change to the current version: the critical section of add, reduce and delete.
 
-    def _current(self, row: Row, now: datetime) -> Product:
-        """Return the present version, or refuse a deleted product. The caller holds the lock.
+        Raises:
+            ProductNotFoundError: no product has this id, or it is deleted.
+            ProductChangedError: the current version is not an expected one.
+        """
+        row = self._products.find_row(product_id)
+        if row:
+            with row.lock:  # other writers of this product block here until the commit
+                stamp = self._stamp()
+                product = self._load_for_update(row, stamp.at)  # re-read under the lock
+                if product:
+                    if expected is not None and product.version not in expected:
+                        raise ProductChangedError
+                    return self._products.commit(row, change(product, stamp))
+        raise ProductNotFoundError
 
-        What has expired is written off first, by a version of its own.
+    def _stamp(self) -> Stamp:
+        """Return the time and the caller. Read it under the row lock: waiting makes it stale."""
+        return Stamp(self._clock(), self._actor())
+
+    def _load_for_update(self, row: Row, now: datetime) -> Product | None:
+        """Return the current version after any write-off, or None if the product is deleted.
+
+        The caller holds the row lock. A write-off is a commit of its own.
         """
         product = row.live
-        if product is None:
-            raise ProductNotFoundError
-        if product.has_expired(now):
-            return self._store(row, product.expired(now))
+        if product and product.has_expired(now):
+            return self._products.commit(row, product.expired(now))
         return product
 
-    def _store(self, row: Row, product: Product) -> Product:
-        row.store(product)
-        self._publish(product)
-        return product
-
-    def _read(self, row: Row) -> Product:
-        """Look at the present version without the lock, which only a write-off needs."""
+    def _load(self, row: Row) -> Product | None:
+        """Return the same as `_load_for_update`, without the row lock unless a lot has expired."""
         product = row.live
-        if product is None:
-            raise ProductNotFoundError
-        if product.lots and product.has_expired(now := self._clock()):
+        if product and product.lots and product.has_expired(self._clock()):
             with row.lock:
-                return self._current(row, now)
+                return self._load_for_update(row, self._clock())
         return product
 
-    # Here one may stop: the core ends. Below are the bonuses: batches, history, the catalogue.
+    # The core ends here. Below are the bonus features: batches, history, catalogue.
 
-    def bulk_update(self, updates: Sequence[StockUpdate], *, actor: Actor = None) -> list[Product]:
-        """Make all the updates in order, or none; return the version that each of them made.
+    def bulk_update(self, items: Sequence[BatchItem]) -> list[Product]:
+        """Apply all items in order, or none; return the version that each item produced.
 
-        Each is judged against what those before it left. A refusal is of the kind that the single
-        call would have had, and its message starts with the update's place: `updates[3]: …`.
+        Raises:
+            InventoryError: the error of the first item that is rejected, prefixed with its index.
         """
-        stamp = Stamp(self._clock(), actor)
-        rows: list[Row | None] = []
-        while True:  # the first time nothing is locked, and nothing is found again
+        rows = [self._find_target(item) for item in items]
+        while True:
             with ExitStack() as locks:
-                for row in sorted(filter(None, {*rows}), key=attrgetter("position")):
+                for row in sorted({row for row in rows if row}, key=attrgetter("position")):
                     locks.enter_context(row.lock)
-                # What was found without the locks counts only if it is found again under them: a
-                # SKU may have moved on to another product.
-                found = [self._find_row(update) for update in updates]
+                # The look-up may be stale: a SKU may have been reassigned, or a product created,
+                # before the locks were acquired. Re-validate it under them, and retry.
+                found = [self._find_target(item) for item in items]
                 if found == rows:
-                    return self._update_locked(rows, updates, stamp)
+                    return self._apply_batch(items, rows)
             rows = found
 
-    def _find_row(self, update: StockUpdate) -> Row | None:
-        if update.sku is not None:
-            return self._products.find_live_row(update.sku)
-        return self._products.find_row(update.product_id or "")
+    def _find_target(self, item: BatchItem) -> Row | None:
+        if isinstance(item.target, BySku):
+            return self._products.find_row_by_sku(item.target.sku)
+        return self._products.find_row(item.target)
 
-    def _update_locked(
-        self, rows: Sequence[Row | None], updates: Sequence[StockUpdate], stamp: Stamp
-    ) -> list[Product]:
-        """Make all new versions first, and store them only if none was refused."""
-        new: dict[Row, list[Product]] = {}
-        made = []
-        for index, (row, update) in enumerate(zip(rows, updates, strict=True)):
+    def _apply_batch(self, items: Sequence[BatchItem], rows: Sequence[Row | None]) -> list[Product]:
+        """Compute all new versions, then commit them. The caller holds the locks of the rows."""
+        stamp = self._stamp()
+        pending: dict[Row, list[Product]] = {}
+        results = []
+        for index, (item, row) in enumerate(zip(items, rows, strict=True)):
             try:
-                if row is None:
+                product = self._load_for_update(row, stamp.at) if row else None
+                if row is None or product is None:
                     raise ProductNotFoundError
-                product = new[row][-1] if row in new else self._current(row, stamp.at)
-                product = update.apply_to(product, stamp)
-            except InventoryError as refusal:
-                raise refusal.prefixed(f"updates[{index}]: ") from None
-            new.setdefault(row, []).append(product)
-            made.append(product)
-        for row, versions in new.items():
-            row.store(*versions)
-        for product in made:
-            self._publish(product)
-        return made
+                versions = pending.setdefault(row, [])
+                # An item sees the result of the earlier items for the same product.
+                versions.append(item.change(versions[-1] if versions else product, stamp))
+            except InventoryError as error:
+                raise error.prefixed(f"updates[{index}]: ") from None
+            results.append(versions[-1])
+        for row, versions in pending.items():
+            self._products.commit(row, *versions)
+        return results
 
     def list_movements(self, product_id: str, *, after: int = 0, limit: int = 100) -> list[Product]:
-        """Return the audit log of a product, deleted or not; see `Row.versions`."""
-        check_integer("after", after, minimum=0)
-        check_integer("limit", limit, minimum=1)
-        row = self._products.get_row(product_id)
-        self._read_if_live(row)  # of a deleted product nothing is written off
+        """Return up to `limit` versions of a product, deleted or not, after version `after`."""
+        row = self._products.find_row(product_id)
+        if row is None:
+            raise ProductNotFoundError
+        self._load(row)  # writes off expired lots
         return row.versions(after, limit)
 
-    def delete_product(
-        self, product_id: str, *, expected: Expected = None, actor: Actor = None
-    ) -> Product:
-        """Take the product out of the catalogue; see `_change`. Its SKU is free again."""
-        return self._change(product_id, expected, actor, Product.deleted)
+    def delete_product(self, product_id: str, *, expected: Expected = None) -> Product:
+        """Delete a product, which frees its SKU. Raises as `_apply` does."""
+        return self._apply(product_id, Product.deleted, expected)
 
-    def restore_product(self, product_id: str, *, actor: Actor = None) -> Product:
-        """Bring a deleted product back as it was, but for what has expired since; see `insert`."""
-        stamp = Stamp(self._clock(), actor)
+    def restore_product(self, product_id: str) -> Product:
+        """Restore a deleted product and write off lots that have expired, in one commit.
+
+        Raises:
+            ProductNotFoundError: no deleted product has this id.
+            DuplicateSkuError: another product has taken the SKU.
+        """
         row = self._products.find_row(product_id)
         if row:
             with row.lock:
-                if row.present and not row.live:
-                    versions = [row.present.restored(stamp)]
+                if row.current and not row.live:
+                    stamp = self._stamp()
+                    versions = [row.current.restored(stamp)]
                     if versions[0].has_expired(stamp.at):
                         versions.append(versions[0].expired(stamp.at))
-                    self._products.insert(row, *versions)
-                    for product in versions:
-                        self._publish(product)
-                    return versions[-1]
+                    return self._products.insert(row, *versions)
         raise ProductNotFoundError("No deleted product has this id")
 
     def list_products(
@@ -207,27 +217,33 @@ class InventoryService:
         limit: int = 100,
         cursor: str | None = None,
     ) -> tuple[list[Product], str | None]:
-        """Return a page of the catalogue in order of creation, and the cursor of the next page.
+        """Return a page of products in order of creation, and the cursor of the next page or None.
 
-        Products that exist throughout are on one page each, whatever else comes and goes. A page
-        ends after `PAGE_LOOKS` products and lots, so it may hold few and still have a next one.
-        Refuses a SKU together with a cursor.
+        A product that exists throughout appears on exactly one page. A page ends early when it
+        has scanned `PAGE_SCAN_BUDGET` products and lots.
+
+        Raises:
+            InvalidValueError: the SKU is malformed, the cursor is unknown, or both are given.
         """
-        check_integer("limit", limit, minimum=1)
-        if sku is None:
-            rows = self._products.scan(cursor)
-        elif cursor is None:
-            row = self._products.find_live_row(checked_sku(sku))
-            rows = iter([row] if row else [])
+        if sku is not None:
+            if cursor is not None:
+                raise InvalidValueError("cursor cannot be combined with sku")
+            found = self._products.find_row_by_sku(checked_sku(sku))
+            rows = iter([found] if found else [])
+        elif cursor is not None:
+            first = self._products.find_row(cursor)
+            if first is None:
+                raise InvalidValueError("cursor must be a next value from an earlier page")
+            rows = self._products.scan(first.position)
         else:
-            raise InvalidValueError("cursor cannot go with sku, which has one page")
+            rows = self._products.scan()
         page: list[Product] = []
-        looks = 0
+        scanned = 0
         for row in rows:
-            if looks >= PAGE_LOOKS:
+            if scanned >= PAGE_SCAN_BUDGET:
                 return page, row.id
-            product = self._read_if_live(row)
-            looks += 1 + len(product.lots if product else ())
+            product = self._load(row)
+            scanned += 1 + len(product.lots if product else ())
             if product and (status is None or product.status == status):
                 if len(page) == limit:
                     return page, row.id
@@ -235,12 +251,6 @@ class InventoryService:
         return page, None
 
     def iterate_products(self, status: StockStatus | None = None) -> Iterator[Product]:
-        """Return an iterator over the catalogue in order of creation, perhaps of one status."""
-        products = map(self._read_if_live, self._products.scan())
+        """Return an iterator over the products in order of creation, of one status if given."""
+        products = map(self._load, self._products.scan())
         return (p for p in products if p and (status is None or p.status == status))
-
-    def _read_if_live(self, row: Row) -> Product | None:
-        try:
-            return self._read(row)
-        except ProductNotFoundError:
-            return None

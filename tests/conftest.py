@@ -5,6 +5,7 @@ import os
 import pytest
 
 from inventory import create_app
+from inventory.api import current_actor
 from inventory.api.idempotency import IdempotencyKeys
 from inventory.repository import InMemoryProductRepository
 from inventory.service import InventoryService
@@ -24,14 +25,15 @@ def clock():
 
 @pytest.fixture
 def published():
-    """The versions that the service has published, as a list that grows."""
+    """The commits that the service has published, as a list that grows."""
     return []
 
 
 @pytest.fixture
 def service(clock, published):
     """A service with an empty inventory."""
-    return InventoryService(InMemoryProductRepository(), clock=clock, publish=published.append)
+    repository = InMemoryProductRepository(publish=published.append)
+    return InventoryService(repository, clock=clock, actor=current_actor)
 
 
 @pytest.fixture(scope="session")

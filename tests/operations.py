@@ -1,20 +1,26 @@
 """What races: a small shop, the operations on it, and what can be seen of it afterwards."""
 
 from datetime import UTC, datetime
-from functools import partial
+from threading import Event
 
 from flask import Response
 
 from inventory.api.idempotency import IdempotencyKeys
-from inventory.batches import Operation, StockUpdate
 from inventory.events import Subscription
-from inventory.models import Product, Stamp
+from inventory.models import Commit, Product, Stamp
 from inventory.repository import InMemoryProductRepository, Row
-from inventory.service import InventoryService
+from inventory.service import BatchItem, BySku, InventoryService
+from tests import support
 from tests.racing import Page, WatchedCondition, WatchedLock, attempt
 
-add = partial(StockUpdate, Operation.ADD)
-take = partial(StockUpdate, Operation.REDUCE)
+
+def add(quantity, product_id=None, sku=None):
+    return BatchItem(BySku(sku) if sku else product_id, support.add(quantity))
+
+
+def take(quantity, product_id=None, sku=None):
+    return BatchItem(BySku(sku) if sku else product_id, support.reduce(quantity))
+
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MORNING = Stamp(NOON.replace(hour=6))
@@ -25,46 +31,56 @@ MILK, STALE = (
 LATER = {MILK: MILK.added(MORNING, 2), OLD: OLD.deleted(MORNING), STALE: STALE.deleted(MORNING)}
 
 
+class Published(list):
+    def extend_versions(self, commit):
+        self.extend(commit.versions)
+
+
 class Repository(InMemoryProductRepository):
     def __init__(self, shop):
-        super().__init__()
+        super().__init__(publish=shop.published.extend_versions)
         self._row_lock, self._sku_lock = shop.row_lock, shop.sku_lock("the SKU lock")
 
     def insert(self, row, *versions):
-        if row.present is None:
+        if row.current is None:
             row.lock = self._row_lock(f"the lock of {versions[0].sku}", row.lock)
-        super().insert(row, *versions)
+        return super().insert(row, *versions)
 
 
 class Silent(Subscription):
-    """A subscription of which each thread is counted, and does nothing."""
+    """A subscription that counts the threads it starts, which deliver nothing."""
 
     threads = 0
+
+    def __init__(self, subscriber):
+        super().__init__(subscriber)
+        self.over = Event()
 
     @property
     def _run(self):
         self.threads += 1
-        return int
+        return self.over.wait
 
 
 class Shop:
     """One ticket, milk of which some has expired, two deleted products. A twin has other parts."""
 
-    row_lock = sku_lock = subscription_lock = WatchedLock
-    keys_lock = WatchedCondition
+    row_lock = sku_lock = WatchedLock
+    keys_lock = subscription_lock = WatchedCondition
     Service = InventoryService
 
     def __init__(self):
-        self.published, self._names = [], {}
-        self.products, publish = Repository(self), self.published.append
-        self.service = self.Service(self.products, clock=lambda: NOON, publish=publish)
+        self.published, self._names = Published(), {}
+        self.products = Repository(self)
+        self.service = self.Service(self.products, clock=lambda: NOON)
         self.keys, self.subscription = IdempotencyKeys(), Silent(print)
         self.keys._changed = self.keys_lock("the lock of the keys")  # noqa: SLF001
-        self.subscription._lock = self.subscription_lock("the subscription's lock")  # noqa: SLF001
+        self.subscription._changed = self.subscription_lock("the subscription's lock")  # noqa: SLF001
         for product in (TICKET, MILK, OLD, STALE):
             self.products.insert(row := Row(product.id), product)
             if product in LATER:
-                row.store(LATER[product])
+                self.products.commit(row, LATER[product])
+        self.published.clear()
         self.operations = self._operations(self.service, TICKET.id, MILK.id)
 
     def _operations(self, do, ticket, milk):
@@ -73,7 +89,7 @@ class Shop:
 
         def keyed(request, quantity):
             work = lambda: Response(str(do.reduce_stock(ticket, quantity).stock))  # noqa: E731
-            return lambda: self.keys.answer(None, "key", request, work)
+            return lambda: self.keys.execute_once(None, "key", request, work)
 
         return {
             "add": [lambda: do.add_stock(ticket, 1, expires_at=NOON.replace(hour=20))],
@@ -100,7 +116,7 @@ class Shop:
             "movements": [lambda: do.list_movements(ticket)],
             "movements_expired": [lambda: do.list_movements(milk)],
             "movements_restored": [lambda: do.list_movements(STALE.id)],
-            "publish": [lambda: self.subscription.put(None)],
+            "publish": [lambda: self.subscription.put(Commit(None, (TICKET,)))],
         }
 
     def show(self, seen):
@@ -119,14 +135,15 @@ class Shop:
 
     def state(self):
         """Return all that can be seen of the shop, whether or not anybody asks for it."""
+        self.subscription.over.set()
         seen = {"threads": self.subscription.threads}
         for place, row in enumerate(self.products.scan()):
-            found = attempt(self.products.get_row, row.present.id) is row
-            seen[f"row {place}"] = [row.present, row.present.status, row.position, found]
+            found = attempt(self.products.find_row, row.current.id) is row
+            seen[f"row {place}"] = [row.current, row.current.status, row.position, found]
             seen[f"history of row {place}"] = row.history
         for sku in ("ticket", "milk", "old", "stale", "new"):
-            row = self.products.find_live_row(sku)
-            seen[f"SKU {sku}"] = row and row.present
+            row = self.products.find_row_by_sku(sku)
+            seen[f"SKU {sku}"] = row and row.current
         for product in self.published:
             seen.setdefault(f"published of {self._name(product)}", []).append(product)
         return seen

@@ -3,25 +3,40 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from subprocess import PIPE
 
-from inventory.models import fold_sku
+import pytest
+
+from inventory.models import Product, fold_sku
 
 ROOT = Path(__file__).parent.parent
 MAX = 10**38 - 1
 
-SECONDS = 10
-"""How long a test waits for what must happen, before it fails."""
+TIMEOUT = 10
+"""Seconds after which a test that waits for an event fails."""
+
+
+def _ipv6_works():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+needs_ipv6 = pytest.mark.skipif(not _ipv6_works(), reason="this machine has no IPv6")
 
 
 class Clock:
-    """Stands still until it is told to move."""
+    """A fake clock that moves only when a test moves it."""
 
     def __init__(self):
         self.now = datetime(2026, 11, 22, 6, 26, 0, 123456, tzinfo=UTC)
@@ -33,11 +48,21 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
-def refused(response, status, message):
-    """Whether a response is this refusal, to the byte."""
+def is_error(response, status, message):
+    """Return whether a response is this error, to the byte."""
     body = json.dumps({"error": True, "message": message}, separators=(",", ":")) + "\n"
     seen = response.status_code, response.headers["Content-Type"], response.text
     return seen == (status, "application/json", body)
+
+
+def add(quantity, expires_at=None):
+    """Return a change that adds units."""
+    return partial(Product.added, quantity=quantity, expires_at=expires_at)
+
+
+def reduce(quantity):
+    """Return a change that takes units."""
+    return partial(Product.reduced, quantity=quantity)
 
 
 @contextmanager

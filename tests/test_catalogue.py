@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from inventory.batches import Operation, StockUpdate
-from inventory.errors import InvalidValueError
+from inventory.service import BatchItem, BySku
+from tests.support import add
 
 
 @pytest.fixture
@@ -100,9 +100,7 @@ def test_a_page_shows_some_10000_lots_at_most(service, clock):
     expiries = [clock.now + timedelta(days=day) for day in range(1, 1001)]
     for sku in "ABCDEFGHIJKL":
         service.create_product("Milk", sku)
-        service.bulk_update(
-            [StockUpdate(Operation.ADD, 1, sku=sku, expires_at=e) for e in expiries]
-        )
+        service.bulk_update([BatchItem(BySku(sku), add(1, expiry)) for expiry in expiries])
 
     first, cursor = service.list_products()
     second, end = service.list_products(cursor=cursor)
@@ -113,14 +111,9 @@ def test_a_page_shows_some_10000_lots_at_most(service, clock):
 def test_a_page_looks_at_one_product_more_than_it_holds(service, monkeypatch):
     for number in range(9):
         service.create_product("P", f"P-{number}")
-    looked_at, read = [], service._read  # noqa: SLF001
-    monkeypatch.setattr(service, "_read", lambda row: looked_at.append(row.position) or read(row))
+    looked_at, read = [], service._load  # noqa: SLF001
+    monkeypatch.setattr(service, "_load", lambda row: looked_at.append(row.position) or read(row))
 
     service.list_products(limit=2)
 
     assert looked_at == [0, 1, 2]
-
-
-def test_the_service_judges_a_page_by_itself(service):
-    with pytest.raises(InvalidValueError, match="^limit must be an integer of at least 1$"):
-        service.list_products(limit=0)

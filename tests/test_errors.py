@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.support import refused
+from tests.support import is_error
 
 
 @pytest.mark.parametrize(
     "path", ["/nothing", "/nothing?x=1", "/products/", "/products//a", "/products/a/b/c"]
 )
 def test_an_unknown_path_is_refused(client, path):
-    assert refused(client.get(path), 404, "No such path")
+    assert is_error(client.get(path), 404, "No such path")
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_an_unknown_path_is_refused(client, path):
 def test_a_wrong_method_is_refused(client, method, path, allowed):
     response = client.open(path, method=method)
 
-    assert refused(response, 405, "Method not allowed for this path")
+    assert is_error(response, 405, "Method not allowed for this path")
     assert set(response.allow) == allowed
 
 
@@ -36,7 +36,7 @@ def test_a_defect_of_ours_tells_the_log_and_not_the_client(app, client, monkeypa
 
     monkeypatch.setattr(app.extensions["inventory"], "get_product", get_product)
 
-    assert refused(client.get("/products/a"), 500, "Internal server error")
+    assert is_error(client.get("/products/a"), 500, "Internal server error")
     assert "secret" in caplog.text
     assert "Traceback" in caplog.text
 
@@ -44,4 +44,4 @@ def test_a_defect_of_ours_tells_the_log_and_not_the_client(app, client, monkeypa
 def test_a_view_that_answers_nothing_is_a_defect(app, client, monkeypatch):
     monkeypatch.setitem(app.view_functions, "products.get_product", lambda product_id: None)
 
-    assert refused(client.get("/products/a"), 500, "Internal server error")
+    assert is_error(client.get("/products/a"), 500, "Internal server error")

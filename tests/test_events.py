@@ -1,23 +1,23 @@
-"""Subscribers: each version, in order, on a thread of their own."""
+"""Subscriptions: every version is delivered, in order per product, on a thread of their own."""
 
 import logging
+import os
 import queue
 import threading
 import time
-from types import SimpleNamespace
 
 import pytest
 
 from inventory import create_app
-from inventory.batches import Operation, StockUpdate
-from inventory.events import Feed, Subscription
+from inventory.events import Subscription, drain_all
+from inventory.models import Product
 from inventory.repository import InMemoryProductRepository
-from inventory.service import InventoryService
-from tests.support import SECONDS
+from inventory.service import BatchItem, BySku, InventoryService
+from tests.support import TIMEOUT
 
 
 class Recorder:
-    """A subscriber that remembers what it was called with, and by which thread."""
+    """A subscriber that records its calls and the threads that made them."""
 
     def __init__(self):
         self.versions = queue.Queue()
@@ -28,205 +28,199 @@ class Recorder:
         self.versions.put(product)
 
     def take(self, number):
-        """The next so many versions, waited for."""
-        return [self.versions.get(timeout=SECONDS) for _ in range(number)]
+        """Wait for the next `number` versions and return them."""
+        return [self.versions.get(timeout=TIMEOUT) for _ in range(number)]
+
+
+@pytest.fixture
+def recorder():
+    return Recorder()
 
 
 @pytest.fixture
 def blocked():
-    """A subscriber that does not return until the test is over."""
+    """A subscriber that blocks until the test is over."""
     release = threading.Event()
     yield lambda _: release.wait()
     release.set()
 
 
-def serving(*subscribers):
-    """A service whose versions go to these subscribers."""
-    return create_app(subscribers=subscribers).extensions["inventory"]
+def service_with(subscription):
+    return InventoryService(InMemoryProductRepository(publish=subscription.put))
 
 
-def publishing_to(*subscriptions):
-    """A service whose versions go to these subscriptions, and their feed."""
-    feed = Feed(subscriptions)
-    return InventoryService(InMemoryProductRepository(), publish=feed.publish), feed
-
-
-def create(service, number):
-    """Create so many products."""
-    return [service.create_product("Laptop", f"LTP-{n}", stock=1) for n in range(number)]
-
-
-def test_a_subscriber_gets_every_version():
-    recorder = Recorder()
-    service = serving(recorder)
+def test_subscribers_get_every_version_on_a_daemon_thread_of_their_own(recorder):
+    other = Recorder()
+    service = create_app(subscribers=[recorder, other]).extensions["inventory"]
 
     product = service.create_product("Laptop", "LTP-123", stock=20)
     service.reduce_stock(product.id, 2)
-    service.bulk_update([StockUpdate(Operation.ADD, n, sku="LTP-123") for n in (3, 4)])
+    add = [lambda p, stamp, n=n: p.added(stamp, n) for n in (3, 4)]
+    service.bulk_update([BatchItem(product.id, change) for change in add])
     service.delete_product(product.id)
     service.restore_product(product.id)
 
-    assert recorder.take(6) == service.list_movements(product.id)
+    assert recorder.take(6) == other.take(6) == service.list_movements(product.id)
+    [one], [two] = recorder.threads, other.threads
+    assert len({one, two, threading.current_thread()}) == 3
+    assert one.daemon
 
 
-def test_a_subscriber_has_one_thread_of_its_own():
-    """It is neither the caller's nor another subscriber's, and keeps no process alive."""
-    recorders = [Recorder(), Recorder()]
-    create(serving(*recorders), 5)
+def test_nothing_is_dropped_while_a_subscriber_blocks():
+    release, recorder = threading.Event(), Recorder()
+    subscription = Subscription(lambda product: release.wait() and recorder(product))
+    service = service_with(subscription)
+    product = service.create_product("Laptop", "LTP-123")
+    items = [BatchItem(product.id, lambda p, stamp: p.added(stamp, 1))] * 1000
+    for _ in range(20):
+        service.bulk_update(items)
 
-    for recorder in recorders:
-        recorder.take(5)
+    release.set()
 
-    threads = recorders[0].threads | recorders[1].threads
-    assert len(recorders[0].threads) == len(recorders[1].threads) == 1
-    assert len(threads - {threading.current_thread()}) == 2
-    assert all(thread.daemon for thread in threads)
-
-
-def test_without_subscribers_there_is_no_thread():
-    """An app that nobody subscribes to starts no thread, as long as it has no alert to log."""
-    before = set(threading.enumerate())
-    create(serving(), 1)
-
-    assert set(threading.enumerate()) <= before
+    assert [version.version for version in recorder.take(20_001)] == [*range(1, 20_002)]
 
 
-def test_a_subscriber_that_raises_is_logged_and_goes_on(caplog):
-    """A failure is logged with its traceback, and the next version is delivered, to all."""
-    recorder, other = Recorder(), Recorder()
-
+def test_an_exception_is_logged_and_delivery_continues(recorder, caplog):
     def fragile(product):
         recorder(product)
         raise SystemExit("broken pipe")
 
-    create(serving(fragile, other), 2)
+    service = service_with(Subscription(fragile))
+    service.create_product("Laptop", "LTP-1")
+    service.create_product("Laptop", "LTP-2")
 
     recorder.take(2)
-    other.take(2)
     assert "fragile failed on version 1" in caplog.text
     assert "broken pipe" in caplog.text
 
 
-def test_a_subscriber_that_blocks_delays_nobody(blocked):
-    recorder = Recorder()
-    create(serving(blocked, recorder), 100)
+def test_a_log_handler_that_raises_does_not_stop_delivery(recorder, caplog, monkeypatch):
+    def fragile(product):
+        recorder(product)
+        raise ValueError
 
-    assert len(recorder.take(100)) == 100
+    def raising(record):
+        raise RuntimeError
+
+    monkeypatch.setattr(caplog.handler, "emit", raising)
+    service = service_with(Subscription(fragile))
+    service.create_product("Laptop", "LTP-1")
+    service.create_product("Laptop", "LTP-2")
+
+    recorder.take(2)
+    assert len(recorder.threads) == 1
 
 
-def test_no_lock_is_held_while_a_subscriber_is_called():
-    """A subscriber may change the very product that it is told of."""
+def test_a_subscriber_may_change_the_product_it_received():
     added = queue.Queue()
 
     def top_up(product):
         if product.movement == "REDUCED":
             added.put(service.add_stock(product.id, 10))
 
-    service = serving(top_up)
+    service = create_app(subscribers=[top_up]).extensions["inventory"]
     product = service.create_product("Laptop", "LTP-123", stock=5)
     service.reduce_stock(product.id, 1)
 
-    assert added.get(timeout=SECONDS).stock == 14
+    assert added.get(timeout=TIMEOUT).stock == 14
 
 
-def test_what_does_not_fit_is_lost_and_logged_once(caplog):
-    """Past 10,000 waiting versions what comes is lost, and many losses are one line of the log."""
-    release = threading.Event()
-    subscription = Subscription(lambda _: release.wait())
-    service, _ = publishing_to(subscription)
-    create(service, 10_050)
-
-    assert "queue full" not in caplog.text
-    release.set()
-    subscription.drain(time.monotonic() + SECONDS)
-    [line] = [record.args[0] for record in caplog.records if "queue full" in record.message]
-    assert line in (49, 50)  # one version may be with the subscriber already
-
-
-def test_losses_after_a_report_are_counted_afresh(caplog):
-    """Each loss is told once, whether before the next delivery or at the end."""
-    taken, release = queue.Queue(), threading.Semaphore(0)
-
-    def slow(product):
-        taken.put(product)
-        release.acquire()
-
-    service, feed = publishing_to(Subscription(slow, capacity=1))
-    [product] = create(service, 1)
-    for lost in (2, 3):
-        taken.get(timeout=SECONDS)
-        for _ in range(1 + lost):  # one waits
-            service.add_stock(product.id, 1)
-        release.release()
-    taken.get(timeout=SECONDS)
-    release.release()
-    feed.close(SECONDS)
-
-    lost = [record.args[0] for record in caplog.records if "queue full" in record.message]
-    assert lost == [2, 3]
-
-
-def test_a_thread_that_cannot_start_is_started_later(monkeypatch):
-    recorder = Recorder()
-    service = serving(recorder)
+def test_a_thread_that_cannot_start_is_started_by_the_next_version(recorder, monkeypatch):
+    service = service_with(Subscription(recorder))
 
     def no_more_threads(thread):
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as exhausted:
         exhausted.setattr("threading.Thread.start", no_more_threads)
-        [product] = create(service, 1)
+        product = service.create_product("Laptop", "LTP-123")
     service.add_stock(product.id, 1)
 
     assert [product.version for product in recorder.take(2)] == [1, 2]
 
 
-def test_the_end_waits_for_what_is_queued_and_is_quiet(caplog):
-    """What is queued when the process ends is delivered first, without a word in the log."""
-    caplog.set_level(logging.INFO)
-    recorder = Recorder()
-    service, feed = publishing_to(Subscription(recorder))
-    create(service, 1000)
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_delivers_its_own_versions_only(blocked):
+    read, write = os.pipe()
 
-    feed.close(SECONDS)
+    def subscriber(product):
+        if os.getpid() == parent:
+            blocked(product)
+        else:
+            os.write(write, product.sku.encode())
+
+    parent = os.getpid()
+    service = service_with(Subscription(subscriber))
+    service.create_product("Laptop", "PARENT")
+    if os.fork() == 0:
+        service.create_product("Laptop", "CHILD")
+        drain_all(TIMEOUT)
+        os._exit(0)
+
+    assert os.read(read, 100) == b"CHILD"
+    os.wait()
+
+
+def test_shutdown_waits_for_deliveries(recorder, caplog):
+    caplog.set_level(logging.INFO)
+    subscription = Subscription(recorder)
+    service = service_with(subscription)
+    for number in range(1000):
+        service.create_product("Laptop", f"LTP-{number}")
+
+    subscription.drain(time.monotonic() + TIMEOUT)
 
     assert recorder.versions.qsize() == 1000
     assert caplog.records == []
 
 
-def test_the_end_counts_what_is_not_delivered(blocked, caplog):
-    service, feed = publishing_to(Subscription(blocked), Subscription(blocked, capacity=5))
-    create(service, 9)
+def test_shutdown_logs_the_number_of_undelivered_versions(blocked, caplog):
+    """A version in progress counts: whether its delivery succeeds is unknown."""
+    subscription = Subscription(blocked)
+    service = service_with(subscription)
+    for number in range(9):
+        service.create_product("Laptop", f"LTP-{number}")
 
-    feed.close(0)
+    subscription.drain(time.monotonic())
 
-    *lost, left = [record.message for record in caplog.records]
-    assert "queue full: " in lost[0]
-    assert left in [f"{number} versions were not delivered before the end" for number in (14, 15)]
+    [record] = caplog.records
+    assert record.levelname == "ERROR"
+    assert record.message.startswith("9 versions not delivered to blocked.")
+    assert record.message.endswith(" before shutdown")
 
 
-def test_the_end_waits_two_seconds(monkeypatch):
-    """When the interpreter ends, what is not delivered by then does not keep it."""
+def test_shutdown_has_one_deadline_for_all_apps(monkeypatch):
     monkeypatch.setattr("inventory.events.time.monotonic", lambda: 100)
-    at_the_end, deadlines = [], []
-    monkeypatch.setattr("inventory.events.atexit.register", at_the_end.append)
+    deadlines = []
+    monkeypatch.setattr(Subscription, "drain", lambda _, deadline: deadlines.append(deadline))
+    subscriptions = [Subscription(print), Subscription(print)]
 
-    Feed([SimpleNamespace(drain=lambda deadline: deadlines.append(deadline) or 0)])
-    at_the_end[0]()
+    drain_all()
 
-    assert deadlines == [102]
+    assert len(deadlines) >= len(subscriptions)
+    assert set(deadlines) == {102}
 
 
-def test_who_is_told_of_a_version_finds_it():
-    """A version is published once it is stored, so that a read shows it, or a later one."""
-    found = []
+def test_a_subscriber_that_reads_the_product_finds_the_version_or_a_later_one():
+    def read(commit):
+        product = service.get_product(commit.versions[-1].id)
+        found.append((product.version, [version.version for version in commit.versions]))
 
-    def look(product):
-        found.append(service.get_product(product.id).version - product.version)
-
-    service = InventoryService(InMemoryProductRepository(), publish=look)
-    [product] = create(service, 1)
+    found: list[tuple[int, list[int]]] = []
+    service = InventoryService(InMemoryProductRepository(publish=read))
+    product = service.create_product("Laptop", "LTP-0")
     service.add_stock(product.id, 1)
-    service.bulk_update([StockUpdate(Operation.ADD, 1, sku="LTP-0")] * 2)
+    add = BatchItem(BySku("ltp-0"), lambda p, stamp: p.added(stamp, 1))
+    service.bulk_update([add, add])
 
-    assert found == [0, 0, 1, 0]
+    assert found == [(1, [1]), (2, [2]), (4, [3, 4])]
+
+
+def test_product_versions_are_published_with_the_version_before():
+    commits = []
+    service = InventoryService(InMemoryProductRepository(publish=commits.append))
+    product = service.create_product("Laptop", "LTP-0", stock=1)
+    added = service.add_stock(product.id, 1)
+
+    assert isinstance(product, Product)
+    assert commits == [(None, (product,)), (product, (added,))]

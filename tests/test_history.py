@@ -2,8 +2,7 @@
 
 import pytest
 
-from inventory.errors import InvalidValueError
-from tests.support import refused
+from tests.support import is_error
 
 GONE = "Product not found"
 NOTHING_DELETED = "No deleted product has this id"
@@ -40,16 +39,8 @@ def test_movements_come_in_pages(client, service, laptop, url):
     assert versions(client, url, "?after=102") == versions(client, url, "?after=999999999") == []
 
 
-@pytest.mark.parametrize("page", [{"after": -1}, {"limit": 0}, {"limit": True}])
-def test_the_service_judges_a_page_of_movements_by_itself(service, page):
-    product = service.create_product("Laptop", "LTP-123")
-
-    with pytest.raises(InvalidValueError, match=f"^{next(iter(page))} must be an integer"):
-        service.list_movements(product.id, **page)
-
-
 def test_a_product_that_never_was_has_no_movements(client):
-    assert refused(client.get("/products/unknown/movements"), 404, GONE)
+    assert is_error(client.get("/products/unknown/movements"), 404, GONE)
 
 
 def test_a_deleted_product_is_gone(client, url):
@@ -57,6 +48,7 @@ def test_a_deleted_product_is_gone(client, url):
     response = client.delete(url)
 
     assert (response.status_code, response.data) == (204, b"")
+    assert "Content-Type" not in response.headers
     quantity = {"quantity": 1}
     for answer in (
         client.get(url),
@@ -65,7 +57,7 @@ def test_a_deleted_product_is_gone(client, url):
         client.put(f"{url}/reduce", json=quantity),
         client.delete(url),
     ):
-        assert refused(answer, 404, GONE)
+        assert is_error(answer, 404, GONE)
     assert client.get("/products").json["products"] == []
     assert client.get("/reports/inventory.csv").text.count("\r\n") == 1
     assert versions(client, url) == [1, 2]
@@ -85,8 +77,8 @@ def test_a_restored_product_is_as_it_was(client, clock, laptop, url):
 
 
 def test_only_what_is_deleted_can_be_restored(client, laptop, url):
-    assert refused(client.post(f"{url}/restore"), 404, NOTHING_DELETED)
-    assert refused(client.post("/products/unknown/restore"), 404, NOTHING_DELETED)
+    assert is_error(client.post(f"{url}/restore"), 404, NOTHING_DELETED)
+    assert is_error(client.post("/products/unknown/restore"), 404, NOTHING_DELETED)
     assert client.get(url).json == laptop
 
 
@@ -95,8 +87,8 @@ def test_a_deleted_products_sku_is_free(client, url):
     client.delete(url)
     heir = client.post("/products", json={"name": "Heir", "sku": "ltp-123"}).json
 
-    assert refused(client.post(f"{url}/restore"), 409, "SKU already exists")
-    assert refused(client.get(url), 404, GONE)
+    assert is_error(client.post(f"{url}/restore"), 409, "SKU already exists")
+    assert is_error(client.get(url), 404, GONE)
 
     client.delete(f"/products/{heir['id']}")
     assert client.post(f"{url}/restore").status_code == 200
@@ -111,7 +103,7 @@ def test_a_deleted_products_sku_is_free(client, url):
     ],
 )
 def test_deleting_and_restoring_take_no_fields(client, url, body, status, message):
-    assert refused(client.delete(url, data=body), status, message)
+    assert is_error(client.delete(url, data=body), status, message)
     assert client.delete(url, data=b"{}").status_code == 204
-    assert refused(client.post(f"{url}/restore", data=body), status, message)
+    assert is_error(client.post(f"{url}/restore", data=body), status, message)
     assert client.post(f"{url}/restore", data=b"{}").status_code == 200

@@ -1,18 +1,19 @@
 """Perishable units: the soonest to expire go first, and what has expired is no stock."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 
 import pytest
 
-from inventory.alerts import is_low_stock_alert
-from inventory.batches import Operation, StockUpdate
 from inventory.errors import (
     DuplicateSkuError,
     InsufficientStockError,
     InvalidValueError,
     ProductChangedError,
 )
+from inventory.service import BatchItem, BySku
+from tests.support import add, reduce
 
 
 @pytest.fixture
@@ -60,12 +61,9 @@ def test_equal_instants_are_one_lot(service, milk, day):
 
 def test_a_product_has_at_most_1000_lots(service, milk, day):
     """Units for one lot more are refused; units for a lot that is there are not."""
-    updates = [
-        StockUpdate(Operation.ADD, 1, sku="MILK", expires_at=day(number))
-        for number in range(3, 1001)
-    ]
+    items = [BatchItem(BySku("MILK"), add(1, day(number))) for number in range(3, 1001)]
 
-    assert len(service.bulk_update(updates)[-1].lots) == 1000
+    assert len(service.bulk_update(items)[-1].lots) == 1000
     with pytest.raises(InvalidValueError, match="^a product may have at most 1000 lots$"):
         service.add_stock(milk.id, 1, expires_at=day(1001))
     assert len(service.add_stock(milk.id, 1, expires_at=day(1000)).lots) == 1000
@@ -91,8 +89,8 @@ def test_a_write_off_is_a_change_that_nobody_made(service, clock, milk, day):
     assert service.get_product(milk.id) == product
 
 
-ADD = StockUpdate(Operation.ADD, 1, sku="MILK")
-TOUCHES = {
+ADD = BatchItem(BySku("MILK"), add(1))
+ACCESSES = {
     "get": lambda service, milk: service.get_product(milk),
     "movements": lambda service, milk: service.list_movements(milk),
     "page": lambda service, milk: service.list_products(),
@@ -105,27 +103,15 @@ TOUCHES = {
 }
 
 
-@pytest.mark.parametrize("touch", TOUCHES)
-def test_whoever_comes_first_writes_off(service, clock, milk, day, touch):
+@pytest.mark.parametrize("access", ACCESSES)
+def test_first_access_after_expiry_writes_off(service, clock, milk, day, access):
     clock.now = day(1)
 
-    TOUCHES[touch](service, milk.id)
+    ACCESSES[access](service, milk.id)
 
     written_off, *others = log(service, milk)
     assert written_off == ("EXPIRED", -2, 8)
     assert "EXPIRED" not in [movement for movement, *_ in others]
-
-
-def test_a_write_off_raises_an_alert(service, clock, day, published):
-    """A product that becomes low on stock because units expire raises an alert, once restored."""
-    milk = service.create_product("Milk", "MILK", 9, 5, expires_at=day(1))
-    service.add_stock(milk.id, 2)
-    service.delete_product(milk.id)
-    clock.now = day(1)
-    service.restore_product(milk.id)
-
-    alerts = [version for version in published if is_low_stock_alert(version)]
-    assert [(version.movement, version.stock) for version in alerts] == [("EXPIRED", 2)]
 
 
 def test_expired_units_are_never_sold(service, clock, milk, day):
@@ -145,14 +131,40 @@ def test_a_refused_batch_writes_off_all_the_same(service, clock, milk, day):
     clock.now = day(1)
 
     with pytest.raises(InsufficientStockError, match=r"^updates\[1\]"):
-        service.bulk_update([ADD, StockUpdate(Operation.REDUCE, 10, sku="MILK")])
+        service.bulk_update([ADD, BatchItem(BySku("MILK"), reduce(10))])
 
     assert log(service, milk) == [("EXPIRED", -2, 8)]
 
 
+@pytest.mark.parametrize("change", ["reduce", "batch", "restore"])
+def test_the_clock_is_read_under_the_row_lock(service, clock, milk, day, change):
+    """A thread that waits for the lock past an expiry must not sell the expired units."""
+
+    class LockReleasedAtTheExpiry:
+        def __enter__(self):
+            clock.now = day(1)
+
+        def __exit__(self, *_):
+            pass
+
+    changes = {
+        "reduce": lambda: service.reduce_stock(milk.id, 10),
+        "batch": lambda: service.bulk_update([BatchItem(milk.id, reduce(10))]),
+        "restore": lambda: service.restore_product(milk.id),
+    }
+    if change == "restore":
+        service.delete_product(milk.id)
+    service._products.find_row(milk.id).lock = LockReleasedAtTheExpiry()  # noqa: SLF001
+
+    with suppress(InsufficientStockError):
+        changes[change]()
+
+    assert log(service, milk)[-1] == ("EXPIRED", -2, 8)
+
+
 def test_a_batch_takes_and_brings_lots(service, milk, day):
-    take = StockUpdate(Operation.REDUCE, 3, sku="MILK")
-    bring = StockUpdate(Operation.ADD, 4, sku="MILK", expires_at=day(1))
+    take = BatchItem(BySku("MILK"), reduce(3))
+    bring = BatchItem(BySku("MILK"), add(4, day(1)))
 
     first, second, third = service.bulk_update([take, bring, take])
 
@@ -180,18 +192,18 @@ def test_a_refused_return_changes_and_publishes_nothing(service, clock, milk, da
         service.restore_product(milk.id)
 
     assert log(service, milk) == [("DELETED", 0, 10)]
-    assert published[-1].movement == "CREATED"
+    assert published[-1].versions[-1].movement == "CREATED"
 
 
 def test_an_expiry_is_in_the_future_and_of_units(service, clock, milk, day):
     """Units that have expired cannot come in, nor a time that is no instant, nor no units."""
-    add = partial(service.add_stock, milk.id, 1)
+    add_one = partial(service.add_stock, milk.id, 1)
     create = partial(service.create_product, "Cheese", "CHEESE")
     for refuse, rule in [
-        (partial(add, expires_at=clock.now), "must be in the future"),
+        (partial(add_one, expires_at=clock.now), "must be in the future"),
         (partial(create, stock=1, expires_at=day(-1)), "must be in the future"),
-        (partial(add, expires_at=datetime(2099, 1, 1)), "must have an offset"),  # noqa: DTZ001
-        (partial(create, stock=0, expires_at=day(1)), "is for units, and there is no stock"),
+        (partial(add_one, expires_at=datetime(2099, 1, 1)), "must have an offset"),  # noqa: DTZ001
+        (partial(create, stock=0, expires_at=day(1)), "requires a stock of at least 1"),
     ]:
         with pytest.raises(InvalidValueError, match=f"^expiresAt {rule}"):
             refuse()

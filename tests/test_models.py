@@ -75,7 +75,7 @@ def test_very_large_stock_is_exact():
 
 
 @pytest.mark.parametrize("now", [NOW, NOW - timedelta(days=1)])
-def test_updated_at_moves_on_though_the_clock_does_not(now):
+def test_updated_at_strictly_increases(now):
     once = product().added(Stamp(now), 1)
     twice = once.reduced(Stamp(now), 1)
 
@@ -103,6 +103,13 @@ def test_text_without_content_or_with_control_characters_is_refused(text):
         Product.created(Stamp(NOW), text, "LTP-123", 0, 0)
     with pytest.raises(InvalidValueError, match="^sku must"):
         Product.created(Stamp(NOW), "Laptop", text, 0, 0)
+
+
+@pytest.mark.parametrize("code", "\u200b\u202e\u00ad\u00a0\u3000\ue000")
+def test_a_sku_contains_only_printable_characters(code):
+    """Otherwise two SKUs could look the same: `ABC` and `ABC` with a zero-width space."""
+    with pytest.raises(InvalidValueError, match="^sku must contain only printable characters$"):
+        Product.created(Stamp(NOW), f"a{code}b", f"a{code}b")
 
 
 def test_text_has_a_longest_length():

@@ -2,17 +2,17 @@
 
 import pytest
 
-from tests.support import MAX, refused
+from tests.support import MAX, is_error
 
 NO_OBJECT = "body must be a JSON object"
 NO_UTF_8 = "body must be in UTF-8"
 INTEGER = "{} must be an integer of at least {}"
-NUMBERS = b'0 -1 -0 1.0 1e3 1E400 "1" true null NaN Infinity [1] {"a":1,"a":2}'.split()
+NUMBERS = b'0 -1 -0 1.0 1e3 1E400 "1" true null NaN Infinity [1] {"a":1}'.split()
 
 
 def no_json(problem, column):
     """The refusal of a line that is no JSON."""
-    return f"body is no JSON: {problem}: line 1 column {column}"
+    return f"body is not valid JSON: {problem}: line 1 column {column}"
 
 
 HOSTILE_BODIES = [
@@ -36,6 +36,7 @@ HOSTILE_BODIES = [
     (b'{"quantity": 1, "%s": 2}' % (b"x" * 300), "unknown field " + repr("x" * 60)),
     (b'{"quantity": 1, "\\ud800": 2}', "unknown field '\\ud800'"),
     (b'{"quantity": 1, "quantity": 1}', "quantity must be given only once"),
+    (b'{"quantity": {"a": 1, "a": 1}}', "a must be given only once"),
     *((b'{"quantity": %s}' % value, INTEGER.format("quantity", 1)) for value in NUMBERS),
     (b'{"quantity": -%s}' % (b"9" * 5000), INTEGER.format("quantity", 1)),
     (b'{"quantity": %s}' % (b"9" * 5000), f"quantity must be at most {MAX}"),
@@ -45,8 +46,8 @@ HOSTILE_BODIES = [
 @pytest.mark.parametrize(("body", "message"), HOSTILE_BODIES)
 def test_a_hostile_body_is_refused_and_changes_nothing(client, laptop, url, body, message):
     """Whatever a body holds, it is a well-formed change of stock or a refusal that says why."""
-    assert refused(client.put(f"{url}/add", data=body), 400, message)
-    assert refused(client.put(f"{url}/reduce", data=body), 400, message)
+    assert is_error(client.put(f"{url}/add", data=body), 400, message)
+    assert is_error(client.put(f"{url}/reduce", data=body), 400, message)
     assert client.get(url).json == laptop
 
 
@@ -62,7 +63,7 @@ def test_a_hostile_body_is_refused_and_changes_nothing(client, laptop, url, body
         ({"sku": None}, "sku must be a string of 1 to 64 characters"),
         (
             {"sku": "\ud800"},
-            "sku must not hold control characters, line separators or lone surrogates",
+            "sku must not contain control characters, line separators or lone surrogates",
         ),
         (
             {"expiresAt": None},
@@ -74,7 +75,7 @@ def test_a_hostile_product_is_refused_by_the_fields_name(client, change, message
     """A typo in a key is never a default, and a null is not a field that was left out."""
     body = {"name": "Laptop", "sku": "LTP-123", **change}
 
-    assert refused(client.post("/products", json=body), 400, message)
+    assert is_error(client.post("/products", json=body), 400, message)
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
@@ -102,7 +103,7 @@ def test_a_body_has_a_largest_size(client, size, environ):
     if size == MIB:
         assert response.status_code == 201
     else:
-        assert refused(response, 413, "body must be at most 1 MiB")
+        assert is_error(response, 413, "body must be at most 1 MiB")
 
 
 class BrokenStream:
@@ -135,7 +136,7 @@ def test_a_body_that_is_cut_or_framed_wrongly_changes_nothing(client, laptop, ur
         client.delete(url, **options),
         client.post(f"{url}/restore", **options),
     ):
-        assert refused(cut, 400, "The request is not well-formed HTTP, or did not arrive whole")
+        assert is_error(cut, 400, "Malformed or incomplete HTTP request")
     assert client.get(url).json == laptop
     assert client.put(f"{url}/add", data=whole, headers=key).json["newStock"] == 21
 
@@ -143,7 +144,7 @@ def test_a_body_that_is_cut_or_framed_wrongly_changes_nothing(client, laptop, ur
 LIMIT = "limit must be an integer from 1 to 1000"
 AFTER = f"after must be an integer from 0 to {MAX}"
 STATUS = "status must be IN_STOCK or LOW_STOCK"
-CURSOR = "cursor must be the next of an earlier page"
+CURSOR = "cursor must be a next value from an earlier page"
 
 
 @pytest.mark.parametrize(
@@ -160,10 +161,10 @@ CURSOR = "cursor must be the next of an earlier page"
         ("/products?sku=", "sku must be a string of 1 to 64 characters"),
         (
             "/products?sku=%00a",
-            "sku must not hold control characters, line separators or lone surrogates",
+            "sku must not contain control characters, line separators or lone surrogates",
         ),
         ("/products?sku=%ff", "query must be percent-encoded UTF-8"),
-        ("/products?sku=a&cursor=b", "cursor cannot go with sku, which has one page"),
+        ("/products?sku=a&cursor=b", "cursor cannot be combined with sku"),
         ("/products?cursor=mine", CURSOR),
         ("/products?cursor=", CURSOR),
         ("/products/x?dryRun=1", "unknown query parameter 'dryRun'"),
@@ -177,13 +178,13 @@ CURSOR = "cursor must be the next of an earlier page"
     ],
 )
 def test_a_malformed_query_is_refused_by_name(client, path, message):
-    assert refused(client.get(path), 400, message)
+    assert is_error(client.get(path), 400, message)
 
 
 def test_a_query_is_judged_before_a_change(client, laptop, url):
     response = client.put(f"{url}/reduce?dryRun=1", json={"quantity": 1})
 
-    assert refused(response, 400, "unknown query parameter 'dryRun'")
+    assert is_error(response, 400, "unknown query parameter 'dryRun'")
     assert client.get(url).json == laptop
 
 
@@ -191,4 +192,4 @@ def test_a_query_that_is_no_text_is_refused(client):
     """Bytes that are not UTF-8, as some servers pass them on, are refused."""
     response = client.get("/products/a", environ_overrides={"QUERY_STRING": "\xff=1"})
 
-    assert refused(response, 400, "query must be percent-encoded UTF-8")
+    assert is_error(response, 400, "query must be percent-encoded UTF-8")

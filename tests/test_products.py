@@ -5,7 +5,7 @@ import json
 import pytest
 
 from inventory import create_app
-from tests.support import MAX, refused
+from tests.support import MAX, is_error
 
 
 def test_create_answers_with_the_product(client):
@@ -56,7 +56,7 @@ def test_a_change_answers_with_the_new_stock(client, laptop, url, change, quanti
 def test_a_refused_reduction_alters_nothing(client, laptop, url):
     response = client.put(f"{url}/reduce", json={"quantity": 21})
 
-    assert refused(response, 400, "Not enough stock available")
+    assert is_error(response, 400, "Not enough stock available")
     assert client.get(url).json == laptop
 
 
@@ -75,7 +75,7 @@ def test_only_a_creation_that_succeeds_takes_a_sku(client):
     assert client.post("/products", json={**laptop, "stock": -1}).status_code == 400
     assert client.post("/products", json=laptop).status_code == 201
     taken = client.post("/products", json={"name": "Other", "sku": "ltp-123"})
-    assert refused(taken, 409, "SKU already exists")
+    assert is_error(taken, 409, "SKU already exists")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_an_unknown_product_is_refused(client, product_id):
         client.put(f"{url}/add", json=quantity),
         client.put(f"{url}/reduce", json=quantity, headers={"If-Match": '"1"'}),
     ):
-        assert refused(response, 404, "Product not found")
+        assert is_error(response, 404, "Product not found")
 
 
 def test_two_apps_share_nothing(client, laptop, url):
@@ -100,7 +100,15 @@ def test_two_apps_share_nothing(client, laptop, url):
     assert other.post("/products", json={"name": "Laptop", "sku": laptop["sku"]}).status_code == 201
 
 
-# Optimistic locking
+def test_an_id_is_accepted_in_any_letter_case(client, laptop):
+    """Swift and .NET format UUIDs in upper case."""
+    product_id = laptop["id"].upper()
+
+    assert client.get(f"/products/{product_id}").json == laptop
+    assert client.get(f"/products?cursor={product_id}").json["products"] == [laptop]
+
+
+# Optimistic concurrency control
 
 MATCHING = ['"1"', "*", '"7", "1"', '"7","1",W/"1"', ' "1"\t', "* "]
 OTHERS = ['"2"', 'W/"1"', '"01"', '"+1"', '"1 "', '"\u0661"', '""', '"", "2"', '"2", "x"', '"1,"']
@@ -118,10 +126,10 @@ def test_a_change_may_be_for_one_version(client, laptop, url, change):
         return client.put(f"{url}/{change}", json={"quantity": 1}, environ_overrides=environ)
 
     for tags in OTHERS:
-        assert refused(conditional(tags), 412, "Product has changed"), tags
+        assert is_error(conditional(tags), 412, "Product has changed"), tags
     for tags in NO_TAGS:
         message = 'If-Match must be * or a list of tags in quotes, such as "1"'
-        assert refused(conditional(tags), 400, message), tags
+        assert is_error(conditional(tags), 400, message), tags
     assert client.get(url).json == laptop
     assert conditional('"1"').status_code in (200, 204)
 
@@ -146,7 +154,7 @@ def test_a_condition_on_another_change_is_refused(client, laptop, url, path):
 
     response = client.post(path_of_this, json=bodies[path], headers={"If-Match": "*"})
 
-    assert refused(response, 400, "If-Match is for add, reduce and DELETE")
+    assert is_error(response, 400, "If-Match is only supported on add, reduce and DELETE")
     assert client.get("/products").json["products"] == []
 
 

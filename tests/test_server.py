@@ -1,18 +1,27 @@
 """`python run.py`, as a user starts it."""
 
 import json
+import logging
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
+from subprocess import PIPE
 from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.support import ROOT, SECONDS, running_server, url_of
+from inventory import create_app
+from inventory.server import RequestHandler, listen
+from tests.support import ROOT, TIMEOUT, needs_ipv6, running_server, url_of
 
 
-@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("127.0.0.1", "127.0.0.1"), pytest.param("::1", "[::1]", marks=needs_ipv6)],
+)
 def test_the_server_says_where_it_listens_and_what_to_try(host, shown):
     """The first line has the URL and the roles, the second a curl command that works as it is."""
     with running_server("--host", host, FLASK_DEBUG="1") as process:
@@ -22,7 +31,7 @@ def test_the_server_says_where_it_listens_and_what_to_try(host, shown):
         )
 
     assert first.startswith(f"Inventory API listening on http://{shown}:")
-    assert "Roles are off, whoever reaches this port may do everything" in first
+    assert "Roles are off, anyone who can reach this port has full access" in first
     assert json.loads(answer.stdout)["stock"] > 0
 
 
@@ -55,7 +64,7 @@ def test_a_signal_ends_the_server_quietly(number, module, tmp_path):
         process.stdout.readline()
         process.send_signal(number)
         process.send_signal(number)
-        _, errors = process.communicate("go on\n", timeout=SECONDS)
+        _, errors = process.communicate("go on\n", timeout=TIMEOUT)
 
     assert (process.returncode, errors) == (0, "")
 
@@ -74,7 +83,7 @@ def test_an_address_that_cannot_be_had_is_one_clear_line(arguments, reason):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         taken = str(listener.getsockname()[1])
         with running_server(*(a.replace("TAKEN", taken) for a in arguments)) as process:
-            _, errors = process.communicate(timeout=SECONDS)
+            _, errors = process.communicate(timeout=TIMEOUT)
 
     assert process.returncode == 1
     assert reason in errors
@@ -85,7 +94,7 @@ def test_an_address_that_cannot_be_had_is_one_clear_line(arguments, reason):
 def exchange(server, request_bytes):
     """Send bytes to the server and return all that comes back."""
     host, port = server.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
+    with socket.create_connection((host, int(port)), timeout=TIMEOUT) as connection:
         connection.sendall(request_bytes)
         connection.shutdown(socket.SHUT_WR)
         return connection.makefile("rb").read()
@@ -101,6 +110,7 @@ CUT = [
     b'\r\nX: a\r\r\nIf-Match: "9"\r\n\r\n',
     b'\r\nX: a\rIf-Match: "1"\r\n\r\n',
     b"\r\nX: a\0\r\n\r\n",
+    b"\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
     b"\r\nX: a\r\n folded: b\r\n\r\n",
 ]
 
@@ -116,14 +126,14 @@ def test_what_is_no_whole_head_is_not_done(server, request_bytes):
     """A request whose head is cut off or malformed is refused before it changes anything."""
     sku = request_bytes[-30:].hex()
     body = json.dumps({"name": "Laptop", "sku": sku, "stock": 20}).encode()
-    with urlopen(Request(f"{server}/products", body), timeout=SECONDS) as response:
+    with urlopen(Request(f"{server}/products", body), timeout=TIMEOUT) as response:
         path = response.headers["Location"]
 
     answer = exchange(server, request_bytes % path.encode())
 
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert list(json.loads(answer.rpartition(b"\r\n\r\n")[2])) == ["error", "message"]
-    with urlopen(server + path, timeout=SECONDS) as response:
+    with urlopen(server + path, timeout=TIMEOUT) as response:
         assert json.load(response)["stock"] == 20
 
 
@@ -177,16 +187,62 @@ def test_an_old_client_gets_no_chunks(server):
     assert answer.partition(b"\r\n\r\n")[2].startswith(b"id,name,sku,")
 
 
+def test_a_connection_that_is_silent_before_its_request_is_closed(monkeypatch, caplog):
+    monkeypatch.setattr(RequestHandler, "timeout", 0.05)
+    server = listen(create_app(), "127.0.0.1", 0)
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    caplog.set_level(logging.INFO)
+
+    for sent in (b"", b"GET /", b"GET / HTTP/1.1\r\nHost: x\r\n"):
+        with socket.create_connection(server.server_address, timeout=TIMEOUT) as connection:
+            connection.sendall(sent)
+            assert connection.recv(1) == b""
+
+    server.shutdown()
+    server.server_close()
+    assert "Traceback" not in caplog.text
+
+
+def test_a_pause_within_a_body_is_not_limited(monkeypatch):
+    monkeypatch.setattr(RequestHandler, "timeout", 0.05)
+    server = listen(create_app(), "127.0.0.1", 0)
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    paused = threading.Event()
+
+    body = b'{"name": "Laptop", "sku": "PAUSED"}'
+    with socket.create_connection(server.server_address, timeout=TIMEOUT) as connection:
+        connection.sendall(b"POST /products HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body))
+        paused.wait(0.2)
+        connection.sendall(body)
+        assert connection.recv(12) == b"HTTP/1.1 201"
+
+    server.shutdown()
+    server.server_close()
+
+
+def test_closed_standard_output_does_not_stop_the_server():
+    """As in `python run.py | true`."""
+    read, write = os.pipe()
+    os.close(read)
+    script = "import run, sys; run.serve = lambda _: sys.stderr.write('serving'); run.main()"
+    command = [sys.executable, "-c", script, "--port", "0"]
+
+    with os.fdopen(write, "w") as stdout:
+        process = subprocess.run(command, cwd=ROOT, stdout=stdout, stderr=PIPE, check=True)
+
+    assert process.stderr == b"serving"
+
+
 def test_a_line_of_the_log_is_ascii():
     """What a path stands for is logged as it was sent: it could split the line or turn it round."""
     with running_server() as process:
         url = url_of(process)
-        urlopen(f"{url}/products?sku=%E2%80%AE", timeout=SECONDS).close()
+        exchange(url, b"GET /%E2%80%AE HTTP/1.1\r\n\r\n")
         exchange(url, b"GET /\xe2\x80\xae HTTP/1.1\r\n\r\n")
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=SECONDS)
+        _, errors = process.communicate(timeout=TIMEOUT)
 
-    assert "'GET /products?sku=%E2%80%AE HTTP/1.1' 200" in errors
+    assert "'GET /%E2%80%AE HTTP/1.1' 404" in errors
     assert errors.isascii()
 
 

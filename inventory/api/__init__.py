@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import Response, current_app, request
+from flask import Response, current_app, has_request_context, request
 
 from inventory.service import InventoryService
 
@@ -18,6 +18,5 @@ def current_service() -> InventoryService:
 
 
 def current_actor() -> str | None:
-    """Return the name of the present request's caller, or None where callers have no names."""
-    name: str | None = request.environ.get(ACTOR)
-    return name
+    """Return the name of the caller, or None if roles are off or outside a request."""
+    return request.environ.get(ACTOR) if has_request_context() else None

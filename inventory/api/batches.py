@@ -1,15 +1,17 @@
-"""Batches: from the items of a request to its answer."""
+"""Batches: bulk-update."""
 
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response
 
-from inventory.api import current_actor, current_service
+from inventory.api import current_service
 from inventory.api.answers import json_response
 from inventory.api.idempotency import idempotent
-from inventory.api.parsing import deny_if_match, read_fields, takes_body
-from inventory.batches import Operation, StockUpdate
+from inventory.api.parsing import read_fields, takes_body
 from inventory.errors import InvalidValueError
+from inventory.models import Product, check_integer, checked_sku
+from inventory.service import BatchItem, BySku
 
 MAX_ITEMS = 1000
 ITEM_REQUIRED = ("operation", "quantity")
@@ -23,32 +25,41 @@ blueprint = Blueprint("batches", __name__, url_prefix="/products")
 @takes_body("updates")
 def bulk_update(body: dict[str, Any]) -> Response:
     """Change the stock of several products, or of none."""
-    deny_if_match()
-    changed = current_service().bulk_update(_read_updates(body["updates"]), actor=current_actor())
+    changed = current_service().bulk_update(_read_items(body["updates"]))
     results = [{"productId": product.id, "newStock": product.stock} for product in changed]
     return json_response({"success": True, "results": results})
 
 
-def _read_updates(items: object) -> list[StockUpdate]:
-    """Return the items of a batch, all of which are read before the first is applied."""
+def _read_items(items: object) -> list[BatchItem]:
     if not isinstance(items, list) or not 1 <= len(items) <= MAX_ITEMS:
         raise InvalidValueError(f"updates must be a list of 1 to {MAX_ITEMS} items")
-    updates = []
+    batch = []
     for index, item in enumerate(items):
         try:
-            updates.append(_read_update(item))
-        except InvalidValueError as refusal:
-            raise refusal.prefixed(f"updates[{index}]: ") from None
-    return updates
+            batch.append(_read_item(item))
+        except InvalidValueError as error:
+            raise error.prefixed(f"updates[{index}]: ") from None
+    return batch
 
 
-def _read_update(item: Any) -> StockUpdate:
+def _read_item(item: Any) -> BatchItem:
     fields = read_fields(item, ITEM_REQUIRED, ITEM_OPTIONAL)
-    for name in ("productId", "sku"):
-        if name in item and not isinstance(item[name], str):
-            raise InvalidValueError(f"{name} must be a string")
-    if fields["operation"] not in list(Operation):
-        raise InvalidValueError(f"operation must be {' or '.join(Operation)}")
-    operation = Operation(fields["operation"])
-    named = fields["productId"], fields["sku"]
-    return StockUpdate(operation, fields["quantity"], *named, fields["expiresAt"])
+    operation, quantity = fields["operation"], fields["quantity"]
+    if ("productId" in item) == ("sku" in item):
+        raise InvalidValueError("exactly one of productId and sku is required")
+    if "sku" in item:
+        target: str | BySku = BySku(checked_sku(item["sku"]))
+    elif isinstance(item["productId"], str):
+        target = item["productId"]
+    else:
+        raise InvalidValueError("productId must be a string")
+    check_integer("quantity", quantity, minimum=1)
+    if operation == "add":
+        change = partial(Product.added, quantity=quantity, expires_at=fields["expiresAt"])
+    elif operation != "reduce":
+        raise InvalidValueError("operation must be add or reduce")
+    elif "expiresAt" in item:
+        raise InvalidValueError("expiresAt is only allowed with operation add")
+    else:
+        change = partial(Product.reduced, quantity=quantity)
+    return BatchItem(target, change)

@@ -4,11 +4,10 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from inventory.api import current_actor, current_service
+from inventory.api import current_service
 from inventory.api.answers import json_response, product_json
 from inventory.api.idempotency import idempotent
 from inventory.api.parsing import (
-    deny_if_match,
     expected_versions,
     integer,
     takes_no_fields,
@@ -28,12 +27,14 @@ def list_movements(product_id: str, after: int = 0, limit: int = 100) -> Respons
 
 
 @blueprint.delete("")
+@idempotent
 @takes_no_fields
 def delete_product(product_id: str) -> Response:
     """Take a product out of the catalogue."""
-    service = current_service()
-    service.delete_product(product_id, expected=expected_versions(), actor=current_actor())
-    return Response(status=204)
+    current_service().delete_product(product_id, expected=expected_versions())
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response
 
 
 @blueprint.post("/restore")
@@ -41,8 +42,7 @@ def delete_product(product_id: str) -> Response:
 @takes_no_fields
 def restore_product(product_id: str) -> Response:
     """Bring a deleted product back as it was."""
-    deny_if_match()
-    product = current_service().restore_product(product_id, actor=current_actor())
+    product = current_service().restore_product(product_id)
     return json_response(product_json(product), version=product.version)
 
 

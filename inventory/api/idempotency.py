@@ -1,24 +1,24 @@
-"""Safe retries: a request that comes again with its `Idempotency-Key` is answered, not repeated."""
+"""Safe retries: a request that is repeated with its `Idempotency-Key` changes nothing."""
 
 import hashlib
 import re
 import threading
-from collections import Counter, OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple
 
 from flask import Response, current_app, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import UnprocessableEntity
 
 from inventory.api import View, current_actor
-from inventory.api.parsing import read_body
+from inventory.api.parsing import check_if_match, read_body
 from inventory.errors import InvalidValueError
-from inventory.service import Actor
 
 
-class _Answer(NamedTuple):
-    """What is remembered of a request that was done, and of its response."""
+class StoredResponse(NamedTuple):
+    """A successful response, and the digest of the request that produced it."""
 
     digest: bytes
     body: bytes
@@ -27,79 +27,77 @@ class _Answer(NamedTuple):
 
 
 def idempotent(view: View) -> View:
-    """Make a view answer a repeated request with its first response, and change nothing.
+    """Return the stored response to a repeated request instead of calling the view.
 
-    A request is the same where its key, method, path and body are. Only a success is remembered:
-    what was refused, or failed through a defect, is judged afresh when it comes again.
+    Requests match on key, method, path and body. Only successful responses are stored.
     """
 
     @wraps(view)
     def wrapper(**arguments: Any) -> Response:
+        check_if_match()
         key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
         if key is None:
             return view(**arguments)
         key = key.strip(" \t")
         if not re.fullmatch("[!-~]{1,255}", key):
             raise InvalidValueError("Idempotency-Key must be 1 to 255 visible ASCII characters")
-        # The body is read before the key is claimed: one that never arrives keeps nobody waiting.
+        # Read the body before claiming the key: an incomplete body must not block its retry.
         head = f"{request.method} {request.path}\n".encode()
         digest = hashlib.sha256(head + read_body()).digest()
         keys: IdempotencyKeys = current_app.extensions["idempotency"]
-        return keys.answer(current_actor(), key, digest, lambda: view(**arguments))
+        return keys.execute_once(current_actor(), key, digest, lambda: view(**arguments))
 
     return wrapper
 
 
 class IdempotencyKeys:
-    """The responses to requests that had a key and were done.
+    """Stored responses by caller and key. Thread-safe.
 
-    Of each caller the latest `capacity` are kept, and no more than `size` bytes of their bodies.
+    Args:
+        capacity: responses kept per caller; the oldest one is evicted first.
     """
 
-    def __init__(self, capacity: int = 10_000, size: int = 64 * 1024 * 1024) -> None:
-        self._capacity, self._size = capacity, size
-        self._answers: dict[Actor, OrderedDict[str, _Answer]] = defaultdict(OrderedDict)
-        self._bytes: Counter[Actor] = Counter()
-        self._under_way: set[tuple[Actor, str]] = set()
-        # Guards the three above, so that to look for a key and to claim it is one step, and is
-        # notified when a key is under way no longer. Nobody holds it during the work.
+    def __init__(self, capacity: int = 10_000) -> None:
+        self._capacity = capacity
+        self._stored: dict[str | None, dict[str, StoredResponse]] = defaultdict(dict)
+        self._in_flight: set[tuple[str | None, str]] = set()
+        # Guards `_stored` and `_in_flight`: makes check-then-claim of a key atomic. Notified when
+        # a key is no longer in flight. Not held while the work is done.
         self._changed = threading.Condition()
 
-    def answer(
-        self, caller: Actor, key: str, digest: bytes, work: Callable[[], Response]
+    def execute_once(
+        self, caller: str | None, key: str, digest: bytes, work: Callable[[], Response]
     ) -> Response:
-        """Do the work for the first request under a key, and repeat its response for the others.
+        """Do the work and store its response, or return the response stored under the key.
 
-        A request waits for whatever is under way under its key.
+        Blocks while another request of the caller with the same key is in flight.
 
         Raises:
-            UnprocessableEntity: a request with another digest was done under the key.
+            UnprocessableEntity: the response stored under the key has another digest.
         """
         with self._changed:
-            self._changed.wait_for(lambda: (caller, key) not in self._under_way)
-            if key in self._answers[caller]:
-                self._answers[caller].move_to_end(key)
-                answer = self._answers[caller][key]
-                if answer.digest != digest:
-                    raise UnprocessableEntity("Idempotency-Key was used with another request")
-                headers = [*answer.headers, ("Idempotency-Replayed", "true")]
-                return Response(answer.body, answer.status, headers)
-            self._under_way.add((caller, key))
+            self._changed.wait_for(lambda: (caller, key) not in self._in_flight)
+            stored = self._stored[caller].get(key)
+            if stored is None:
+                self._in_flight.add((caller, key))
+        if stored:
+            if stored.digest != digest:
+                message = "Idempotency-Key was already used with a different request"
+                raise UnprocessableEntity(message)
+            response = Response(stored.body, stored.status)
+            response.headers = Headers([*stored.headers, ("Idempotency-Replayed", "true")])
+            return response
         try:
-            first = work()
-            answer = _Answer(digest, first.data, first.status_code, [*first.headers])
+            response = work()
+            headers = [*response.headers]
+            stored = StoredResponse(digest, response.data, response.status_code, headers)
             with self._changed:
-                self._remember(caller, key, answer)
-            return first
+                responses = self._stored[caller]
+                responses[key] = stored
+                if len(responses) > self._capacity:
+                    del responses[next(iter(responses))]
+            return response
         finally:
             with self._changed:
-                self._under_way.remove((caller, key))
+                self._in_flight.remove((caller, key))
                 self._changed.notify_all()
-
-    def _remember(self, caller: Actor, key: str, answer: _Answer) -> None:
-        latest = self._answers[caller]
-        latest[key] = answer
-        self._bytes[caller] += len(answer.body)
-        while len(latest) > self._capacity or self._bytes[caller] > self._size:
-            _, oldest = latest.popitem(last=False)
-            self._bytes[caller] -= len(oldest.body)

@@ -19,7 +19,6 @@ from inventory.service import Expected
 
 MAX_BODY = 1024 * 1024  # bytes
 
-_REPEATED = object()  # stands for the value of a key that an object has twice
 _TAGS = re.compile(r'(?:W/)?"[^"]*"(?:[ \t]*,[ \t]*(?:W/)?"[^"]*")*')
 _VERSION_TAG = re.compile(r'(?<!W/)"([1-9][0-9]{0,17})"')
 # RFC 3339, which has no hour 24; that the rest is a time, fromisoformat sees.
@@ -86,11 +85,9 @@ def read_fields(given: Any, required: Collection[str], optional: dict[str, Any])
     """
     if not isinstance(given, dict):
         raise InvalidValueError("must be a JSON object")
-    for name, value in given.items():
+    for name in given:
         if name not in required and name not in optional:
             raise InvalidValueError(f"unknown field {name[:60]!r}")
-        if value is _REPEATED:
-            raise InvalidValueError(f"{name} must be given only once")
     for name in required:
         if name not in given:
             raise InvalidValueError(f"{name} is required")
@@ -162,10 +159,11 @@ def expected_versions() -> Expected:
     return {int(version) for version in _VERSION_TAG.findall(tags)}
 
 
-def deny_if_match() -> None:
-    """Refuse an `If-Match` on a change that would ignore it."""
-    if "HTTP_IF_MATCH" in request.environ:
-        raise InvalidValueError("If-Match is for add, reduce and DELETE")
+def check_if_match() -> None:
+    """Raise `InvalidValueError` if `If-Match` is malformed, or this change would ignore it."""
+    if request.method == "POST" and "HTTP_IF_MATCH" in request.environ:
+        raise InvalidValueError("If-Match is only supported on add, reduce and DELETE")
+    expected_versions()
 
 
 def _parse(body: bytes) -> object:
@@ -175,7 +173,7 @@ def _parse(body: bytes) -> object:
         value = _DECODER.decode(body.decode())
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
-        raise InvalidValueError(f"body is no JSON: {error.msg}: {place}") from None
+        raise InvalidValueError(f"body is not valid JSON: {error.msg}: {place}") from None
     except UnicodeDecodeError:
         raise InvalidValueError("body must be in UTF-8") from None
     except RecursionError:
@@ -188,7 +186,9 @@ def _parse(body: bytes) -> object:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in pairs:
-        fields[name] = _REPEATED if name in fields else value
+        if name in fields:
+            raise InvalidValueError(f"{name[:60]} must be given only once")
+        fields[name] = value
     return fields
 
 

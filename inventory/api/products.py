@@ -5,10 +5,10 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.http import parse_etags
 
-from inventory.api import current_actor, current_service
+from inventory.api import current_service
 from inventory.api.answers import json_response, product_json
 from inventory.api.idempotency import idempotent
-from inventory.api.parsing import deny_if_match, expected_versions, takes_body
+from inventory.api.parsing import expected_versions, takes_body
 from inventory.models import Product
 
 blueprint = Blueprint("products", __name__, url_prefix="/products")
@@ -19,14 +19,12 @@ blueprint = Blueprint("products", __name__, url_prefix="/products")
 @takes_body("name", "sku", stock=0, reorderLevel=0, expiresAt=None)
 def create_product(body: dict[str, Any]) -> Response:
     """Create a product."""
-    deny_if_match()
     product = current_service().create_product(
         body["name"],
         body["sku"],
         body["stock"],
         body["reorderLevel"],
         expires_at=body["expiresAt"],
-        actor=current_actor(),
     )
     response = json_response(product_json(product), 201, version=product.version)
     response.headers["Location"] = f"{request.root_path}/products/{product.id}"
@@ -43,7 +41,6 @@ def add_stock(product_id: str, body: dict[str, Any]) -> Response:
         body["quantity"],
         expires_at=body["expiresAt"],
         expected=expected_versions(),
-        actor=current_actor(),
     )
     return _stock_response(product)
 
@@ -54,7 +51,7 @@ def add_stock(product_id: str, body: dict[str, Any]) -> Response:
 def reduce_stock(product_id: str, body: dict[str, Any]) -> Response:
     """Take units from a product's stock, or none where there are not enough."""
     product = current_service().reduce_stock(
-        product_id, body["quantity"], expected=expected_versions(), actor=current_actor()
+        product_id, body["quantity"], expected=expected_versions()
     )
     return _stock_response(product)
 

@@ -49,7 +49,7 @@ def authorizer(tokens: str) -> Callable[[], None]:
         if request.endpoint is None or request.method == "OPTIONS":
             return  # which paths and methods there are, a known caller may be told
         if role != "admin" and request.endpoint not in MANAGERS_MAY:
-            raise Forbidden("Only admin may do this")
+            raise Forbidden("Admin role required")
 
     return authorize
 
@@ -62,7 +62,7 @@ def _parse(tokens: str) -> dict[bytes, tuple[str, str]]:
         if not match or not match[1].isprintable():
             rule = "must be name:role:token, where role is admin or manager"
         elif _digest(match[3]) in callers or match[1] in dict(callers.values()):
-            rule = "has the name or the token of another"
+            rule = "repeats a name or a token"
         else:
             callers[_digest(match[3])] = match[1], match[2]
             continue

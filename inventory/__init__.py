@@ -11,8 +11,8 @@ from inventory.alerts import Webhook, log_alert, low_stock_alerts
 from inventory.api import batches, catalogue, current_actor, history, openapi, products, report
 from inventory.api.errors import error_response
 from inventory.api.idempotency import IdempotencyKeys
-from inventory.api.parsing import MAX_BODY, parse_query
-from inventory.api.roles import authorizer
+from inventory.api.parsing import MAX_BODY
+from inventory.api.roles import make_authorizer
 from inventory.events import Subscriber, Subscription
 from inventory.models import Commit, utc_now
 from inventory.repository import InMemoryProductRepository
@@ -59,9 +59,9 @@ def create_app(
     app.extensions["idempotency"] = IdempotencyKeys()
 
     if tokens is not None:
-        app.before_request(authorizer(tokens))
-    app.before_request(parse_query)
+        app.before_request(make_authorizer(tokens))
     for module in (products, history, catalogue, batches, report, openapi):
         app.register_blueprint(module.blueprint)
+    app.extensions["openapi"] = openapi.build_document(app, roles=tokens is not None)
     app.register_error_handler(Exception, error_response)
     return app

@@ -3,7 +3,7 @@
 import pytest
 
 from inventory import create_app
-from inventory.api.roles import MANAGERS_MAY
+from inventory.api.roles import MANAGER_ENDPOINTS
 from inventory.errors import SettingError
 from tests.support import is_error, running_server
 
@@ -126,7 +126,7 @@ def test_the_scheme_is_read_in_any_letter_case(client):
 def test_a_route_that_is_not_listed_is_the_admins(client):
     """The table lists endpoints of the app alone; a new one is closed to managers."""
     app = client.application
-    assert {rule.endpoint for rule in app.url_map.iter_rules()} > MANAGERS_MAY
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} > MANAGER_ENDPOINTS
     app.add_url_rule("/new", view_func=lambda: "secret", endpoint="new")
 
     assert client.get("/new", headers=ADMIN).text == "secret"

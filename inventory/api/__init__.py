@@ -1,12 +1,8 @@
 """HTTP in, HTTP out: no rule of the business lives here."""
 
-from collections.abc import Callable
-
-from flask import Response, current_app, has_request_context, request
+from flask import current_app, has_request_context, request
 
 from inventory.service import InventoryService
-
-View = Callable[..., Response]
 
 ACTOR = "inventory.actor"  # where the WSGI environment has the caller's name, if it is known
 

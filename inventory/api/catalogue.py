@@ -5,16 +5,24 @@ from typing import Any
 from flask import Blueprint, Response
 
 from inventory.api import current_service
-from inventory.api.answers import json_response, product_json
-from inventory.api.parsing import integer, stock_status, takes_query
+from inventory.api.endpoint import endpoint
+from inventory.api.responses import json_response, product_json
+from inventory.api.schemas import object_of
 
 blueprint = Blueprint("catalogue", __name__, url_prefix="/products")
 
 
 @blueprint.get("")
-@takes_query(status=stock_status, sku=str, limit=integer(1, 1000), cursor=str)
-def list_products(limit: int = 100, **query: Any) -> Response:
-    """Show a page of the catalogue, in order of creation."""
-    page, following = current_service().list_products(limit=limit, **query)
+@endpoint(
+    query=object_of(status=None, sku=None, limit=100, cursor=None),
+    response=object_of("products", "next"),
+)
+def list_products(**query: Any) -> Response:
+    """List products in order of creation.
+
+    A page may contain fewer products than `limit`, or none, and still have a `next`. Pages are
+    not a snapshot: each product is shown as it is when it is read.
+    """
+    page, cursor = current_service().list_products(**query)
     products = [product_json(product) for product in page]
-    return json_response({"products": products, "next": following})
+    return json_response({"products": products, "next": cursor})

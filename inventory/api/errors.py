@@ -6,7 +6,7 @@ from flask import Response, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from inventory import errors
-from inventory.api.answers import json_response
+from inventory.api.responses import json_response
 
 _STATUS: dict[type[errors.InventoryError], int] = {  # any other is a 400
     errors.ProductNotFoundError: 404,

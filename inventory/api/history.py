@@ -1,53 +1,54 @@
-"""What versions make possible: the audit log, deleting, restoring."""
+"""The audit log of a product; deleting and restoring it."""
 
 from typing import Any
 
 from flask import Blueprint, Response
 
 from inventory.api import current_service
-from inventory.api.answers import json_response, product_json
-from inventory.api.idempotency import idempotent
-from inventory.api.parsing import (
-    expected_versions,
-    integer,
-    takes_no_fields,
-    takes_query,
-)
-from inventory.models import MAX_QUANTITY, Product, timestamp
+from inventory.api.endpoint import endpoint
+from inventory.api.responses import json_response, no_content, product_json
+from inventory.api.schemas import PRODUCT, object_of
+from inventory.models import Product, timestamp
+from inventory.service import Expected
 
 blueprint = Blueprint("history", __name__, url_prefix="/products/<product_id>")
 
 
 @blueprint.get("/movements")
-@takes_query(after=integer(0, MAX_QUANTITY), limit=integer(1, 1000))
-def list_movements(product_id: str, after: int = 0, limit: int = 100) -> Response:
-    """Show the audit log of a product, deleted or not: one movement for each change."""
+@endpoint(query=object_of(after=0, limit=100), response=object_of("movements"), errors=(404,))
+def list_movements(product_id: str, after: int, limit: int) -> Response:
+    """List the changes of a product, deleted or not.
+
+    Movements are immutable. The sum of all `change` values up to a movement equals its `stock`.
+    """
     versions = current_service().list_movements(product_id, after=after, limit=limit)
     return json_response({"movements": [movement_json(product) for product in versions]})
 
 
 @blueprint.delete("")
-@idempotent
-@takes_no_fields
-def delete_product(product_id: str) -> Response:
-    """Take a product out of the catalogue."""
-    current_service().delete_product(product_id, expected=expected_versions())
-    response = Response(status=204)
-    del response.headers["Content-Type"]
-    return response
+@endpoint(body=object_of(), response=None, status=204, errors=(404,))
+def delete_product(product_id: str, expected: Expected) -> Response:
+    """Delete a product.
+
+    Its SKU can be reused, its movements remain, and it can be restored.
+    """
+    current_service().delete_product(product_id, expected=expected)
+    return no_content()
 
 
 @blueprint.post("/restore")
-@idempotent
-@takes_no_fields
+@endpoint(body=object_of(), response=PRODUCT, errors=(404, 409), versioned=True)
 def restore_product(product_id: str) -> Response:
-    """Bring a deleted product back as it was."""
+    """Restore a deleted product.
+
+    Units that have expired meanwhile are written off.
+    """
     product = current_service().restore_product(product_id)
     return json_response(product_json(product), version=product.version)
 
 
 def movement_json(product: Product) -> dict[str, Any]:
-    """Return what the change did that made this version."""
+    """Return the change that produced a version, as clients see it."""
     return {
         "version": product.version,
         "type": product.movement,

@@ -5,15 +5,14 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable
-from functools import wraps
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import UnprocessableEntity
 
-from inventory.api import View, current_actor
-from inventory.api.parsing import check_if_match, read_body
+from inventory.api import current_actor
+from inventory.api.schemas import KEY
 from inventory.errors import InvalidValueError
 
 
@@ -24,30 +23,6 @@ class StoredResponse(NamedTuple):
     body: bytes
     status: int
     headers: list[tuple[str, str]]
-
-
-def idempotent(view: View) -> View:
-    """Return the stored response to a repeated request instead of calling the view.
-
-    Requests match on key, method, path and body. Only successful responses are stored.
-    """
-
-    @wraps(view)
-    def wrapper(**arguments: Any) -> Response:
-        check_if_match()
-        key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
-        if key is None:
-            return view(**arguments)
-        key = key.strip(" \t")
-        if not re.fullmatch("[!-~]{1,255}", key):
-            raise InvalidValueError("Idempotency-Key must be 1 to 255 visible ASCII characters")
-        # Read the body before claiming the key: an incomplete body must not block its retry.
-        head = f"{request.method} {request.path}\n".encode()
-        digest = hashlib.sha256(head + read_body()).digest()
-        keys: IdempotencyKeys = current_app.extensions["idempotency"]
-        return keys.execute_once(current_actor(), key, digest, lambda: view(**arguments))
-
-    return wrapper
 
 
 class IdempotencyKeys:
@@ -62,15 +37,16 @@ class IdempotencyKeys:
         self._stored: dict[str | None, dict[str, StoredResponse]] = defaultdict(dict)
         self._in_flight: set[tuple[str | None, str]] = set()
         # Guards `_stored` and `_in_flight`: makes check-then-claim of a key atomic. Notified when
-        # a key is no longer in flight. Not held while the work is done.
+        # a key is no longer in flight. Not held while a request is executed.
         self._changed = threading.Condition()
 
     def execute_once(
-        self, caller: str | None, key: str, digest: bytes, work: Callable[[], Response]
+        self, caller: str | None, key: str, digest: bytes, execute: Callable[[], Response]
     ) -> Response:
-        """Do the work and store its response, or return the response stored under the key.
+        """Execute a request and store its response, or return the response stored under its key.
 
-        Blocks while another request of the caller with the same key is in flight.
+        Blocks while another request of the caller with the same key is in flight. A request that
+        raises stores nothing.
 
         Raises:
             UnprocessableEntity: the response stored under the key has another digest.
@@ -88,7 +64,7 @@ class IdempotencyKeys:
             response.headers = Headers([*stored.headers, ("Idempotency-Replayed", "true")])
             return response
         try:
-            response = work()
+            response = execute()
             headers = [*response.headers]
             stored = StoredResponse(digest, response.data, response.status_code, headers)
             with self._changed:
@@ -101,3 +77,21 @@ class IdempotencyKeys:
             with self._changed:
                 self._in_flight.remove((caller, key))
                 self._changed.notify_all()
+
+
+def execute_once(body: bytes, execute: Callable[[], Response]) -> Response:
+    """Execute the current request, which has an `Idempotency-Key`, or replay its response.
+
+    Requests match on key, method, path and body. The body is complete before the key is claimed,
+    so a connection that breaks within it does not block a retry.
+
+    Raises:
+        InvalidValueError: the key is malformed.
+        UnprocessableEntity: the key was used with a different request.
+    """
+    key = request.environ["HTTP_IDEMPOTENCY_KEY"].strip(" \t")
+    if not re.fullmatch(KEY, key):
+        raise InvalidValueError("Idempotency-Key must be 1 to 255 visible ASCII characters")
+    digest = hashlib.sha256(f"{request.method} {request.path}\n".encode() + body).digest()
+    keys: IdempotencyKeys = current_app.extensions["idempotency"]
+    return keys.execute_once(current_actor(), key, digest, execute)

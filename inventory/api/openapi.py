@@ -1,20 +1,44 @@
-"""The contract for machines, and the root that leads to it."""
+"""The root, and the contract as an OpenAPI 3.1 document, which is generated from the endpoints."""
 
 import json
+import re
+import sys
+from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app, request
+from werkzeug.routing import Rule
 
-from inventory.api import current_actor
-from inventory.api.answers import json_response
-from inventory.api.roles import MANAGERS_MAY
+from inventory.api.endpoint import Endpoint, endpoint
+from inventory.api.responses import json_response
+from inventory.api.roles import MANAGER_ENDPOINTS
+from inventory.api.schemas import ERROR, FIELDS, Schema
 
 blueprint = Blueprint("openapi", __name__)
 
+_HOST = re.compile(r"([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?", re.ASCII)
+_REASONS = {
+    304: "The product is at a version that `If-None-Match` names.",
+    400: "The body, a field, a header or a query parameter violates a rule, or stock is short.",
+    401: "The token is missing or unknown.",
+    403: "The role does not permit it.",
+    404: "No such product, or it is deleted; for a restore, no deleted product has this id.",
+    409: "Another product has this SKU, in any letter case.",
+    412: "The product is at no version that `If-Match` names.",
+    413: "The body is larger than 1 MiB.",
+    422: "The `Idempotency-Key` was already used with a different request.",
+}
+
 
 @blueprint.get("/")
+@endpoint(
+    response={
+        "type": "object",
+        "additionalProperties": {"type": "string", "format": "uri-reference"},
+    }
+)
 def get_root() -> Response:
-    """Show where to begin."""
+    """Get the paths to start from."""
     paths = {
         "products": "/products",
         "report": "/reports/inventory.csv",
@@ -24,36 +48,150 @@ def get_root() -> Response:
 
 
 @blueprint.get("/openapi.json")
+@endpoint(response={"type": "object"})
 def get_document() -> Response:
-    """Show the contract as an OpenAPI 3.1 document, with the address of this server."""
-    with blueprint.open_resource("openapi.json") as file:
-        document = json.load(file)
-    document["servers"] = [{"url": request.root_url.rstrip("/")}]
-    if current_actor() is not None:
-        _add_roles(document)
+    """Get this OpenAPI document, with the address of this server."""
+    host, url = request.environ.get("HTTP_HOST", ""), request.root_path or "/"
+    if _HOST.fullmatch(host):
+        url = f"{request.scheme}://{host}{request.root_path}"
+    document = current_app.extensions["openapi"] | {"servers": [{"url": url}]}
     return Response(json.dumps(document, indent=2) + "\n", content_type="application/json")
 
 
-def _add_roles(document: dict[str, Any]) -> None:
-    """Say who may do what, as the table of roles has it."""
-    document["security"] = [{"bearer": []}]
-    components = document["components"]
-    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-    challenge = {"description": "Bearer", "required": True, "schema": {"type": "string"}}
-    refusal = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
-    components["responses"] |= {
-        "Unauthorized": {
-            "description": "The token is missing or unknown.",
-            "headers": {"WWW-Authenticate": challenge},
-            "content": refusal,
+def build_document(app: Flask, *, roles: bool) -> dict[str, Any]:
+    """Return the document of an app with all of its blueprints, without `servers`."""
+    paths: dict[str, dict[str, Any]] = {}
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        if isinstance(view, Endpoint):
+            path = paths.setdefault(rule.rule.replace("<product_id>", "{id}"), {})
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+                path[method.lower()] = _operation(rule, method, view, roles=roles)
+    operations = [operation for path in paths.values() for operation in path.values()]
+    _add_links(operations)
+    schemas: dict[str, Schema] = {}
+    bearer = {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Inventory API",
+            "version": "1.0.0",
+            "summary": "Products and their stock, with atomic changes.",
+            "description": "Integers are exact up to 10^38 - 1. A client that parses numbers as "
+            "floating point loses precision above 2^53.",
+            "contact": {"name": "The operator of this server"},
+            "license": {"name": "No license", "identifier": "LicenseRef-None"},
         },
-        "Forbidden": {"description": "The role does not allow it.", "content": refusal},
+        "security": [{"bearer": []}] if roles else [],
+        "tags": [
+            {"name": name, "description": sys.modules[each.import_name].__doc__}
+            for name, each in app.blueprints.items()
+        ],
+        "paths": _extract_schemas(paths, schemas),
+        "components": {"schemas": schemas} | (bearer if roles else {}),
     }
-    routes = current_app.url_map.bind("")
-    for path, operations in document["paths"].items():
-        for method in operations.keys() - {"parameters"}:
-            responses = operations[method]["responses"]
-            responses["401"] = {"$ref": "#/components/responses/Unauthorized"}
-            endpoint, _ = routes.match(path, method.upper())
-            if endpoint not in MANAGERS_MAY:
-                responses["403"] = {"$ref": "#/components/responses/Forbidden"}
+
+
+def _operation(rule: Rule, method: str, view: Endpoint, *, roles: bool) -> dict[str, Any]:
+    parameters = [_parameter(name, "path", FIELDS["id"]) for name in ["id"] if rule.arguments]
+    parameters += [_parameter(n, "query", field) for n, field in view.query["properties"].items()]
+    request_headers, response_headers, errors = [], [], {400, *view.errors}
+    if view.versioned:
+        response_headers.append("ETag")
+        if method == "GET":
+            request_headers.append("If-None-Match")
+            errors.add(304)
+    if view.status == HTTPStatus.CREATED:
+        response_headers.append("Location")
+    if view.media_type == "text/csv":
+        response_headers.append("Content-Disposition")
+    if view.body is not None:
+        request_headers.append("Idempotency-Key")
+        response_headers.append("Idempotency-Replayed")
+        errors |= {413, 422}
+    if method in ("PUT", "DELETE"):
+        request_headers.append("If-Match")
+        errors.add(412)
+    if roles:
+        errors |= {401} if rule.endpoint in MANAGER_ENDPOINTS else {401, 403}
+    parameters += [_parameter(name, "header", FIELDS[name]) for name in request_headers]
+    success = {"description": HTTPStatus(view.status).phrase, "headers": _headers(response_headers)}
+    if view.response:
+        success["content"] = {view.media_type: {"schema": view.response}}
+    name, *words = view.view.__name__.split("_")
+    summary, _, description = (view.__doc__ or "").partition("\n\n")
+    operation = {
+        "operationId": name + "".join(map(str.capitalize, words)),
+        "tags": [rule.endpoint.partition(".")[0]],
+        "summary": summary,
+        "description": " ".join(description.split()) or summary,
+        "parameters": parameters,
+        "responses": {
+            str(view.status): success,
+            **{str(status): _error(status) for status in sorted(errors)},
+        },
+    }
+    if view.body and view.body["properties"]:
+        content = {"application/json": {"schema": view.body}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _parameter(name: str, place: str, schema: Schema) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": place,
+        "required": place == "path",
+        "description": schema["description"],
+        "schema": schema,
+    }
+
+
+def _headers(names: list[str]) -> dict[str, Any]:
+    return {
+        name: {
+            "description": FIELDS[name]["description"],
+            "required": name != "Idempotency-Replayed",
+            "schema": FIELDS[name],
+        }
+        for name in names
+    }
+
+
+def _error(status: int) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": _REASONS[status]}
+    if status == HTTPStatus.NOT_MODIFIED:
+        return response | {"headers": _headers(["ETag"])}
+    if status == HTTPStatus.UNAUTHORIZED:
+        response["headers"] = _headers(["WWW-Authenticate"])
+    return response | {"content": {"application/json": {"schema": ERROR}}}
+
+
+def _add_links(operations: list[dict[str, Any]]) -> None:
+    """Link each response that contains the id of a product to the operations that take one."""
+    takers = [
+        each["operationId"]
+        for each in operations
+        if any(parameter["in"] == "path" for parameter in each["parameters"])
+    ]
+    for operation in operations:
+        success = next(iter(operation["responses"].values()))
+        for media in success.get("content", {}).values():
+            for name in {"id", "productId"} & media["schema"].get("properties", {}).keys():
+                parameters = {"id": f"$response.body#/{name}"}
+                success["links"] = {
+                    taker: {"operationId": taker, "parameters": parameters} for taker in takers
+                }
+
+
+def _extract_schemas(node: Any, schemas: dict[str, Schema]) -> Any:
+    """Replace each schema that has a title by a reference, and collect it in `schemas`."""
+    if isinstance(node, list):
+        return [_extract_schemas(item, schemas) for item in node]
+    if not isinstance(node, dict):
+        return node
+    extracted = {key: _extract_schemas(value, schemas) for key, value in node.items()}
+    if "title" not in node or "type" not in node:
+        return extracted
+    schemas[node["title"]] = extracted
+    return {"$ref": f"#/components/schemas/{node['title']}"}

@@ -1,70 +1,41 @@
-"""What a request holds, read strictly: a typo never turns into a silent default."""
+"""Strict parsing of bodies, query parameters and conditional headers."""
 
 import json
 import re
-from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import wraps
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from flask import Response, current_app, request
+from flask import request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
-from inventory.api import View
+from inventory.api.schemas import TAGS, Schema
 from inventory.errors import InvalidValueError
-from inventory.models import StockStatus
 from inventory.service import Expected
 
 MAX_BODY = 1024 * 1024  # bytes
 
-_TAGS = re.compile(r'(?:W/)?"[^"]*"(?:[ \t]*,[ \t]*(?:W/)?"[^"]*")*')
-_VERSION_TAG = re.compile(r'(?<!W/)"([1-9][0-9]{0,17})"')
-# RFC 3339, which has no hour 24; that the rest is a time, fromisoformat sees.
+_TAGS = re.compile(TAGS)
+_STRONG_VERSION = re.compile(r'(?<!W/)"([1-9][0-9]{0,17})"')
+# RFC 3339; fromisoformat checks the ranges, but accepts hour 24.
 _DATE_TIME = re.compile(
     r"\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:[0-5]\d)", re.ASCII
 )
 
 
-def takes_body(*required: str, **optional: Any) -> Callable[[View], View]:
-    """Let a view take a JSON object, as `body`: fields that it must have and that it may have."""
-
-    def decorate(view: View) -> View:
-        @wraps(view)
-        def wrapper(**arguments: Any) -> Response:
-            return view(**arguments, body=read_fields(_parse(read_body()), required, optional))
-
-        wrapper.body_fields = required, optional  # type: ignore[attr-defined]
-        return wrapper
-
-    return decorate
-
-
-def takes_no_fields(view: View) -> View:
-    """Let a view take an empty body, or an empty object."""
-
-    @wraps(view)
-    def wrapper(**arguments: Any) -> Response:
-        if body := read_body():
-            read_fields(_parse(body), (), {})
-        return view(**arguments)
-
-    return wrapper
-
-
 def read_body() -> bytes:
-    """Return the request's body, whole.
+    """Return the complete body of the request.
 
     Raises:
         RequestEntityTooLarge: it is larger than `MAX_BODY`.
-        BadRequest: it did not arrive whole, or is framed wrongly.
+        BadRequest: it is incomplete, or its framing is malformed.
     """
     try:
         body = request.get_data()
     except HTTPException:
         raise
-    except Exception:  # noqa: BLE001 - each server has errors of its own for a broken chunk
+    except Exception:  # noqa: BLE001 - servers differ in what a malformed chunk raises
         raise BadRequest from None
     if len(body) > MAX_BODY:
         raise RequestEntityTooLarge
@@ -72,118 +43,120 @@ def read_body() -> bytes:
     coding = request.environ.get("HTTP_TRANSFER_ENCODING", "").strip(" \t").lower()
     if coding and (coding != "chunked" or length):
         raise BadRequest
-    if length and length != str(len(body)):  # which not every server compares
+    if length and length != str(len(body)):  # not every server checks this
         raise BadRequest
     return body
 
 
-def read_fields(given: Any, required: Collection[str], optional: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a JSON object, with the defaults of those that are left out.
+def parse_body(body: bytes, schema: Schema) -> dict[str, Any]:
+    """Parse a JSON object; see `parse_fields`. No body is an empty object if there are no fields.
 
-    A field that is unknown, repeated or missing is refused. What a field may hold is for the model
-    to say, but for `expiresAt`, which is parsed here: JSON has no type for times.
+    Raises:
+        InvalidValueError: the body is not a JSON object in UTF-8, or has invalid fields.
     """
-    if not isinstance(given, dict):
-        raise InvalidValueError("must be a JSON object")
-    for name in given:
-        if name not in required and name not in optional:
-            raise InvalidValueError(f"unknown field {name[:60]!r}")
-    for name in required:
-        if name not in given:
-            raise InvalidValueError(f"{name} is required")
-    fields = {**optional, **given}
-    if "expiresAt" in given:
-        fields["expiresAt"] = _parse_expiry(given["expiresAt"])
-    return fields
-
-
-def takes_query(**parsers: Callable[[str], Any]) -> Callable[[View], View]:
-    """Let a view take query parameters, each with what parses it; without this it takes none."""
-
-    def decorate(view: View) -> View:
-        view.query_parsers = parsers  # type: ignore[attr-defined]
-        return view
-
-    return decorate
-
-
-def parse_query() -> None:
-    """Turn the present request's query into arguments of its view, or refuse it by name."""
-    query = request.environ.get("QUERY_STRING")
-    if not query or request.endpoint is None or request.view_args is None:
-        return
-    try:
-        unquote_to_bytes(query.encode("latin-1")).decode()
-    except UnicodeDecodeError:
-        raise InvalidValueError("query must be percent-encoded UTF-8") from None
-    parsers = getattr(current_app.view_functions[request.endpoint], "query_parsers", {})
-    for name, texts in request.args.lists():
-        if name not in parsers:
-            raise InvalidValueError(f"unknown query parameter {name[:60]!r}")
-        if len(texts) > 1:
-            raise InvalidValueError(f"{name} must be given only once")
-        try:
-            request.view_args[name] = parsers[name](texts[0])
-        except InvalidValueError as refusal:
-            raise refusal.prefixed(f"{name} ") from None
-
-
-def integer(minimum: int, maximum: int) -> Callable[[str], int]:
-    """Return what parses an integer of a query."""
-
-    def parse(text: str) -> int:
-        if not re.fullmatch("[0-9]{1,39}", text) or not minimum <= int(text) <= maximum:
-            raise InvalidValueError(f"must be an integer from {minimum} to {maximum}")
-        return int(text)
-
-    return parse
-
-
-def stock_status(text: str) -> StockStatus:
-    """Return the status that is named in a query."""
-    if text not in list(StockStatus):
-        raise InvalidValueError(f"must be {' or '.join(StockStatus)}")
-    return StockStatus(text)
-
-
-def expected_versions() -> Expected:
-    """Return the versions that `If-Match` names, or None where it is absent or `*`.
-
-    Tags are compared as strong ones (RFC 9110, 13.1.1), so a weak one names no version.
-    """
-    tags = request.environ.get("HTTP_IF_MATCH", "*").strip(" \t")
-    if tags == "*":
-        return None
-    if not _TAGS.fullmatch(tags):
-        raise InvalidValueError('If-Match must be * or a list of tags in quotes, such as "1"')
-    return {int(version) for version in _VERSION_TAG.findall(tags)}
-
-
-def check_if_match() -> None:
-    """Raise `InvalidValueError` if `If-Match` is malformed, or this change would ignore it."""
-    if request.method == "POST" and "HTTP_IF_MATCH" in request.environ:
-        raise InvalidValueError("If-Match is only supported on add, reduce and DELETE")
-    expected_versions()
-
-
-def _parse(body: bytes) -> object:
     if not body:
+        if not schema["properties"]:
+            return {}
         raise InvalidValueError("body is empty, and must be a JSON object")
     try:
         value = _DECODER.decode(body.decode())
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno} column {error.colno}"
-        raise InvalidValueError(f"body is not valid JSON: {error.msg}: {place}") from None
+        position = f"line {error.lineno} column {error.colno}"
+        raise InvalidValueError(f"body is not valid JSON: {error.msg}: {position}") from None
     except UnicodeDecodeError:
         raise InvalidValueError("body must be in UTF-8") from None
     except RecursionError:
         raise InvalidValueError("body is nested too deeply") from None
     if not isinstance(value, dict):
         raise InvalidValueError("body must be a JSON object")
-    return value
+    return parse_fields(value, schema)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def parse_fields(given: Any, schema: Schema) -> dict[str, Any]:
+    """Return the fields of a JSON object, with the defaults of absent ones.
+
+    The model validates values, except `expiresAt`, which is parsed here because JSON has no type
+    for times.
+
+    Raises:
+        InvalidValueError: a field is unknown or missing, or `expiresAt` is malformed.
+    """
+    if not isinstance(given, dict):
+        raise InvalidValueError("must be a JSON object")
+    fields = {}
+    for name, field in schema["properties"].items():
+        fields[name] = given.get(name, field.get("default"))
+    for name in given:
+        if name not in fields:
+            raise InvalidValueError(f"unknown field {name[:60]!r}")
+    for name in schema["required"]:
+        if name not in given:
+            raise InvalidValueError(f"{name} is required")
+    if "expiresAt" in given:
+        fields["expiresAt"] = _parse_expiry(given["expiresAt"])
+    return fields
+
+
+def parse_query(schema: Schema) -> dict[str, Any]:
+    """Return the query parameters of the request, with the defaults of absent ones.
+
+    Raises:
+        InvalidValueError: a parameter is unknown, repeated or malformed.
+    """
+    try:
+        unquote_to_bytes(request.environ.get("QUERY_STRING", "").encode("latin-1")).decode()
+    except UnicodeDecodeError:
+        raise InvalidValueError("query must be percent-encoded UTF-8") from None
+    parameters = {}
+    for name, texts in request.args.lists():
+        if name not in schema["properties"]:
+            raise InvalidValueError(f"unknown query parameter {name[:60]!r}")
+        if len(texts) > 1:
+            raise InvalidValueError(f"{name} must be given only once")
+        parameters[name] = _parse_parameter(name, texts[0], schema["properties"][name])
+    return parse_fields(parameters, schema)
+
+
+def _parse_parameter(name: str, text: str, schema: Schema) -> str | int:
+    if "enum" in schema and text not in schema["enum"]:
+        raise InvalidValueError(f"{name} must be {' or '.join(schema['enum'])}")
+    if schema["type"] != "integer":
+        return text
+    minimum, maximum = schema["minimum"], schema["maximum"]
+    if not re.fullmatch("[0-9]{1,39}", text) or not minimum <= int(text) <= maximum:
+        raise InvalidValueError(f"{name} must be an integer from {minimum} to {maximum}")
+    return int(text)
+
+
+def expected_versions() -> Expected:
+    """Return the versions that `If-Match` names, or None if it is absent or `*`.
+
+    The comparison is strong (RFC 9110, 13.1.1), so a weak tag matches no version.
+
+    Raises:
+        InvalidValueError: the header is neither `*` nor a list of quoted tags.
+    """
+    tags = request.environ.get("HTTP_IF_MATCH", "*").strip(" \t")
+    if tags == "*":
+        return None
+    if not _TAGS.fullmatch(tags):
+        raise InvalidValueError('If-Match must be * or a list of tags in quotes, such as "1"')
+    return {int(version) for version in _STRONG_VERSION.findall(tags)}
+
+
+def reject_if_match() -> None:
+    """Raise `InvalidValueError` for an `If-Match` on a change that would ignore it."""
+    if "HTTP_IF_MATCH" in request.environ:
+        raise InvalidValueError("If-Match is only supported on add, reduce and DELETE")
+
+
+def is_known(etag: str) -> bool:
+    """Return whether `If-None-Match` names this tag. A malformed header is ignored."""
+    tags = request.environ.get("HTTP_IF_NONE_MATCH", "").strip(" \t")
+    return tags == "*" or (etag in tags and bool(_TAGS.fullmatch(tags)))
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:
@@ -193,16 +166,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _parse_integer(literal: str) -> int:
-    # 40 characters of a longer literal are still out of range, with the same sign, and Python
-    # refuses to convert more than 4,300 digits.
+    # Python refuses to convert more than 4,300 digits. The first 40 characters of a longer literal
+    # are out of range as well, with the same sign.
     return int(literal[:40])
 
 
 def _parse_expiry(text: Any) -> datetime:
-    with suppress(TypeError, ValueError, OverflowError):  # no text, no such day, past year 9999
+    with suppress(TypeError, ValueError, OverflowError):  # no string, no such day, year 0 or 10000
         if _DATE_TIME.fullmatch(text):
             return datetime.fromisoformat(text).astimezone(UTC)
     raise InvalidValueError("expiresAt must be an RFC 3339 date-time, such as 2099-12-31T23:59:59Z")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_parse_integer)
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_int=_parse_integer)

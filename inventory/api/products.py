@@ -1,24 +1,32 @@
-"""The five endpoints: a product and its stock."""
+"""The five core endpoints: a product and its stock."""
 
 from typing import Any
 
 from flask import Blueprint, Response, request
-from werkzeug.http import parse_etags
 
 from inventory.api import current_service
-from inventory.api.answers import json_response, product_json
-from inventory.api.idempotency import idempotent
-from inventory.api.parsing import expected_versions, takes_body
+from inventory.api.endpoint import endpoint
+from inventory.api.responses import json_response, product_json
+from inventory.api.schemas import PRODUCT, STOCK_CHANGE, object_of
 from inventory.models import Product
+from inventory.service import Expected
 
 blueprint = Blueprint("products", __name__, url_prefix="/products")
 
 
 @blueprint.post("")
-@idempotent
-@takes_body("name", "sku", stock=0, reorderLevel=0, expiresAt=None)
+@endpoint(
+    body=object_of("name", "sku", stock=0, reorderLevel=0, expiresAt=None),
+    response=PRODUCT,
+    status=201,
+    errors=(409,),
+    versioned=True,
+)
 def create_product(body: dict[str, Any]) -> Response:
-    """Create a product."""
+    """Create a product.
+
+    Its SKU must not be in use in any letter case. `expiresAt` requires a stock of at least 1.
+    """
     product = current_service().create_product(
         body["name"],
         body["sku"],
@@ -32,45 +40,47 @@ def create_product(body: dict[str, Any]) -> Response:
 
 
 @blueprint.put("/<product_id>/add")
-@idempotent
-@takes_body("quantity", expiresAt=None)
-def add_stock(product_id: str, body: dict[str, Any]) -> Response:
-    """Add units to a product's stock."""
+@endpoint(
+    body=object_of("quantity", expiresAt=None),
+    response=STOCK_CHANGE,
+    errors=(404,),
+    versioned=True,
+)
+def add_stock(product_id: str, body: dict[str, Any], expected: Expected) -> Response:
+    """Add units to the stock of a product.
+
+    Units with an `expiresAt` form a lot, of which a product has at most 1,000.
+    """
     product = current_service().add_stock(
-        product_id,
-        body["quantity"],
-        expires_at=body["expiresAt"],
-        expected=expected_versions(),
+        product_id, body["quantity"], expires_at=body["expiresAt"], expected=expected
     )
     return _stock_response(product)
 
 
 @blueprint.put("/<product_id>/reduce")
-@idempotent
-@takes_body("quantity")
-def reduce_stock(product_id: str, body: dict[str, Any]) -> Response:
-    """Take units from a product's stock, or none where there are not enough."""
-    product = current_service().reduce_stock(
-        product_id, body["quantity"], expected=expected_versions()
-    )
+@endpoint(body=object_of("quantity"), response=STOCK_CHANGE, errors=(404,), versioned=True)
+def reduce_stock(product_id: str, body: dict[str, Any], expected: Expected) -> Response:
+    """Take units from the stock of a product.
+
+    All of the quantity is taken, or nothing if the stock is smaller. Units with the earliest
+    expiry are taken first, units without an expiry last.
+    """
+    product = current_service().reduce_stock(product_id, body["quantity"], expected=expected)
     return _stock_response(product)
 
 
 @blueprint.get("/<product_id>")
+@endpoint(response=PRODUCT, errors=(404,), versioned=True)
 def get_product(product_id: str) -> Response:
-    """Show a product."""
+    """Get a product."""
     product = current_service().get_product(product_id)
-    response = json_response(product_json(product), version=product.version)
-    # Werkzeug's make_conditional would judge an If-Match too, and send the product with a 412.
-    known = request.environ.get("HTTP_IF_NONE_MATCH")
-    if known and parse_etags(known.strip(" \t")).contains_weak(str(product.version)):
-        response.status_code = 304  # for which Werkzeug sends no body
-    return response
+    return json_response(product_json(product), version=product.version)
 
 
 @blueprint.get("/<product_id>/status")
+@endpoint(response=object_of("sku", "stock", "reorderLevel", "status"), errors=(404,))
 def get_status(product_id: str) -> Response:
-    """Show whether a product needs to be reordered."""
+    """Get the stock status of a product: whether it needs to be reordered."""
     product = current_service().get_product(product_id)
     return json_response(
         {

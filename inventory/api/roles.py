@@ -1,4 +1,4 @@
-"""Roles: who may do what."""
+"""Roles: authentication by token, and authorization."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 from inventory.api import ACTOR
 from inventory.errors import SettingError
 
-MANAGERS_MAY = {
+MANAGER_ENDPOINTS = {
     "products.get_product",
     "products.get_status",
     "products.add_stock",
@@ -22,16 +22,16 @@ MANAGERS_MAY = {
     "openapi.get_root",
     "openapi.get_document",
 }
-"""The endpoints that a manager may use. Whatever is not listed is the admin's."""
+"""The endpoints that the role manager may call. All others require the role admin."""
 
 _ENTRY = re.compile(r"\s*([^:\s]+):(admin|manager):([!-~]+)\s*")
 
 
-def authorizer(tokens: str) -> Callable[[], None]:
-    """Return what refuses callers without a known token, or without the role, before each request.
+def make_authorizer(tokens: str) -> Callable[[], None]:
+    """Return a `before_request` hook that authenticates the token and authorizes the role.
 
     Args:
-        tokens: who may call, as `name:role:token,…`.
+        tokens: `name:role:token,…`
 
     Raises:
         SettingError: `tokens` is malformed; the message names the entry and not the token.
@@ -40,22 +40,22 @@ def authorizer(tokens: str) -> Callable[[], None]:
 
     def authorize() -> None:
         scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-        # Found by their digest: how long a look-up takes tells nothing about any token.
+        # Look up the digest, so that the time of the look-up reveals nothing about a token.
         caller = callers.get(_digest(token.strip(" \t"))) if scheme.lower() == "bearer" else None
         if caller is None:
             challenge = WWWAuthenticate("bearer")
             raise Unauthorized("Authentication required", www_authenticate=challenge)
         request.environ[ACTOR], role = caller
         if request.endpoint is None or request.method == "OPTIONS":
-            return  # which paths and methods there are, a known caller may be told
-        if role != "admin" and request.endpoint not in MANAGERS_MAY:
+            return  # 404, 405 and OPTIONS are open to any authenticated caller
+        if role != "admin" and request.endpoint not in MANAGER_ENDPOINTS:
             raise Forbidden("Admin role required")
 
     return authorize
 
 
 def _parse(tokens: str) -> dict[bytes, tuple[str, str]]:
-    """Return the name and the role of each caller, by the digest of the token."""
+    """Return the name and role of each caller, by the digest of the token."""
     callers: dict[bytes, tuple[str, str]] = {}
     for position, entry in enumerate(tokens.split(","), start=1):
         match = _ENTRY.fullmatch(entry)

@@ -1,4 +1,4 @@
-"""Products as clients see them, and the JSON that carries them."""
+"""Responses: products as JSON."""
 
 import json
 from typing import Any
@@ -8,20 +8,27 @@ from flask import Response
 from inventory.models import Product, timestamp
 
 encode_json = json.JSONEncoder(separators=(",", ":")).encode
-"""Returns a value as JSON, its keys in the order in which they were written."""
+"""Encodes a value as compact JSON; keys keep their order."""
 
 
 def json_response(body: Any, status: int = 200, *, version: int | None = None) -> Response:
-    """Return an answer in JSON, with a product's version as its `ETag` (RFC 9110, 8.8.3)."""
+    """Return a JSON response, with the version of a product as its `ETag` if given."""
     response = Response(encode_json(body) + "\n", status, content_type="application/json")
     if version is not None:
         response.headers["ETag"] = f'"{version}"'
     return response
 
 
+def no_content() -> Response:
+    """Return a 204 response, without the `Content-Type` that Flask would add."""
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response
+
+
 def product_json(product: Product) -> dict[str, Any]:
-    """Return all that clients see of a product."""
-    shown: dict[str, Any] = {
+    """Return a product as clients see it; `lots` is absent if there are none."""
+    body: dict[str, Any] = {
         "id": product.id,
         "name": product.name,
         "sku": product.sku,
@@ -31,8 +38,8 @@ def product_json(product: Product) -> dict[str, Any]:
         "updatedAt": timestamp(product.updated_at),
     }
     if product.lots:
-        shown["lots"] = [
+        body["lots"] = [
             {"quantity": lot.quantity, "expiresAt": timestamp(lot.expires_at)}
             for lot in product.lots
         ]
-    return shown
+    return body

@@ -73,13 +73,13 @@ class Webhook:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         parts = _split_url(url)
-        host = parts.hostname or ""
+        host_and_port = parts.netloc.rpartition("@")[2]
         self._connect: Callable[[], HTTPConnection]
         if parts.scheme == "https":
-            port, tls = parts.port or 443, ssl.create_default_context()
-            self._connect = partial(HTTPSConnection, host, port, timeout=TIMEOUT, context=tls)
+            tls = ssl.create_default_context()
+            self._connect = partial(HTTPSConnection, host_and_port, timeout=TIMEOUT, context=tls)
         else:
-            self._connect = partial(HTTPConnection, host, parts.port or 80, timeout=TIMEOUT)
+            self._connect = partial(HTTPConnection, host_and_port, timeout=TIMEOUT)
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._headers = {"Content-Type": "application/json"}
         if parts.username is not None:

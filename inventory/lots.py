@@ -21,9 +21,7 @@ _expiry = attrgetter("expires_at")
 
 
 def check_expiry(expires_at: datetime, now: datetime) -> None:
-    """Raise `InvalidValueError` if the expiry is naive or not after `now`."""
-    if expires_at.tzinfo is None:
-        raise InvalidValueError("expiresAt must have an offset from UTC")
+    """Raise `InvalidValueError` unless the expiry is after `now`."""
     if expires_at <= now:
         raise InvalidValueError("expiresAt must be in the future")
 

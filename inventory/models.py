@@ -179,15 +179,10 @@ class Product(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """The versions of one product that became visible together.
+    """The versions of one product that become visible together."""
 
-    Attributes:
-        before: the version that was current before, or None for a creation.
-        versions: the new versions, at least one; the last is current after the commit.
-    """
-
-    before: Product | None
-    versions: tuple[Product, ...]
+    before: Product | None  # the current version before the commit, None for a creation
+    versions: tuple[Product, ...]  # at least one; the last one is current after the commit
 
 
 def utc_now() -> datetime:

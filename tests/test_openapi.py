@@ -111,7 +111,7 @@ def test_two_operations_are_described_in_full(operations):
     )
     assert [(each["name"], each["in"]) for each in status["parameters"]] == [("id", "path")]
     assert [*status["responses"]] == ["200", "400", "404"]
-    assert [each["name"] for each in delete["parameters"]] == ["id", "Idempotency-Key", "If-Match"]
+    assert [each["name"] for each in delete["parameters"]] == ["id", "If-Match", "Idempotency-Key"]
     assert [*delete["responses"]] == ["204", "400", "404", "412", "413", "422"]
     assert "requestBody" not in delete
 

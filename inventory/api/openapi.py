@@ -93,31 +93,36 @@ def build_document(app: Flask, *, roles: bool) -> dict[str, Any]:
 
 
 def _operation(rule: Rule, method: str, view: Endpoint, *, roles: bool) -> dict[str, Any]:
-    parameters = [_parameter(name, "path", FIELDS["id"]) for name in ["id"] if rule.arguments]
+    is_change, is_conditional = view.body is not None, method in ("PUT", "DELETE")
+    is_cacheable = view.versioned and not is_change
+    parameters = [_parameter("id", "path", FIELDS["id"])] if rule.arguments else []
     parameters += [_parameter(n, "query", field) for n, field in view.query["properties"].items()]
-    request_headers, response_headers, errors = [], [], {400, *view.errors}
-    if view.versioned:
-        response_headers.append("ETag")
-        if method == "GET":
-            request_headers.append("If-None-Match")
-            errors.add(304)
-    if view.status == HTTPStatus.CREATED:
-        response_headers.append("Location")
-    if view.media_type == "text/csv":
-        response_headers.append("Content-Disposition")
-    if view.body is not None:
-        request_headers.append("Idempotency-Key")
-        response_headers.append("Idempotency-Replayed")
-        errors |= {413, 422}
-    if method in ("PUT", "DELETE"):
-        request_headers.append("If-Match")
-        errors.add(412)
-    if roles:
-        errors |= {401} if rule.endpoint in MANAGER_ENDPOINTS else {401, 403}
-    parameters += [_parameter(name, "header", FIELDS[name]) for name in request_headers]
+    request_headers = {
+        "If-Match": is_conditional,
+        "If-None-Match": is_cacheable,
+        "Idempotency-Key": is_change,
+    }
+    parameters += [
+        _parameter(n, "header", FIELDS[n]) for n, used in request_headers.items() if used
+    ]
+    response_headers = {
+        "ETag": view.versioned,
+        "Location": view.status == HTTPStatus.CREATED,
+        "Content-Disposition": view.media_type == "text/csv",
+        "Idempotency-Replayed": is_change,
+    }
     success = {"description": HTTPStatus(view.status).phrase, "headers": _headers(response_headers)}
     if view.response:
         success["content"] = {view.media_type: {"schema": view.response}}
+    errors = {
+        304: is_cacheable,
+        400: True,
+        401: roles,
+        403: roles and rule.endpoint not in MANAGER_ENDPOINTS,
+        412: is_conditional,
+        413: is_change,
+        422: is_change,
+    } | dict.fromkeys(view.errors, True)
     name, *words = view.view.__name__.split("_")
     summary, _, description = (view.__doc__ or "").partition("\n\n")
     operation = {
@@ -128,7 +133,7 @@ def _operation(rule: Rule, method: str, view: Endpoint, *, roles: bool) -> dict[
         "parameters": parameters,
         "responses": {
             str(view.status): success,
-            **{str(status): _error(status) for status in sorted(errors)},
+            **{str(status): _error(status) for status, used in sorted(errors.items()) if used},
         },
     }
     if view.body and view.body["properties"]:
@@ -147,24 +152,25 @@ def _parameter(name: str, place: str, schema: Schema) -> dict[str, Any]:
     }
 
 
-def _headers(names: list[str]) -> dict[str, Any]:
+def _headers(used: dict[str, bool]) -> dict[str, Any]:
     return {
         name: {
             "description": FIELDS[name]["description"],
             "required": name != "Idempotency-Replayed",
             "schema": FIELDS[name],
         }
-        for name in names
+        for name in used
+        if used[name]
     }
 
 
 def _error(status: int) -> dict[str, Any]:
-    response: dict[str, Any] = {"description": _REASONS[status]}
-    if status == HTTPStatus.NOT_MODIFIED:
-        return response | {"headers": _headers(["ETag"])}
-    if status == HTTPStatus.UNAUTHORIZED:
-        response["headers"] = _headers(["WWW-Authenticate"])
-    return response | {"content": {"application/json": {"schema": ERROR}}}
+    is_cached, is_anonymous = status == HTTPStatus.NOT_MODIFIED, status == HTTPStatus.UNAUTHORIZED
+    return {
+        "description": _REASONS[status],
+        "headers": _headers({"ETag": is_cached, "WWW-Authenticate": is_anonymous}),
+        "content": {} if is_cached else {"application/json": {"schema": ERROR}},
+    }
 
 
 def _add_links(operations: list[dict[str, Any]]) -> None:

@@ -16,7 +16,7 @@ from werkzeug.serving import BaseWSGIServer, DechunkedInput, WSGIRequestHandler,
 GC_THRESHOLDS = (*gc.get_threshold()[:2], 1_000_000)
 
 MAX_LINE = 65_536  # bytes, as in http.client; http.server rejects longer header lines
-MAX_HEADERS = 100  # likewise
+MAX_HEADERS = 100  # lines after the request line, likewise
 HEAD_TIMEOUT = 60  # seconds without data while a request's head is read
 
 _HEAD = re.compile(

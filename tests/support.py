@@ -1,4 +1,4 @@
-"""What the tests share: a clock turned by hand, a server as a user starts it, the invariants."""
+"""Shared by the tests: a fake clock, changes, a server process and the invariants."""
 
 import json
 import os
@@ -19,7 +19,6 @@ from inventory.models import Product, fold_sku
 
 ROOT = Path(__file__).parent.parent
 MAX = 10**38 - 1
-
 TIMEOUT = 10
 """Seconds after which a test that waits for an event fails."""
 
@@ -51,8 +50,8 @@ class Clock:
 def is_error(response, status, message):
     """Return whether a response is this error, to the byte."""
     body = json.dumps({"error": True, "message": message}, separators=(",", ":")) + "\n"
-    seen = response.status_code, response.headers["Content-Type"], response.text
-    return seen == (status, "application/json", body)
+    received = response.status_code, response.headers["Content-Type"], response.text
+    return received == (status, "application/json", body)
 
 
 def add(quantity, expires_at=None):
@@ -67,9 +66,9 @@ def reduce(quantity):
 
 @contextmanager
 def running_server(*arguments, **environ):
-    """Run `run.py` in a process of its own, as long as the block lasts."""
+    """Run `run.py` in a process of its own, on a free port unless `--port` is given."""
     process = subprocess.Popen(
-        [sys.executable, "run.py", "--port", "0", *arguments],  # the last --port counts
+        [sys.executable, "run.py", "--port", "0", *arguments],
         cwd=ROOT,
         env={**os.environ, "PYTHONUNBUFFERED": "", **environ},
         stdin=PIPE,
@@ -85,12 +84,12 @@ def running_server(*arguments, **environ):
 
 
 def url_of(process):
-    """The URL that the server says it listens on."""
+    """Return the URL in the banner of a server."""
     return re.search(r"http://\S+", process.stdout.readline()).group()
 
 
 def check_invariants(service, product_ids):
-    """Assert every invariant over the products that were ever created."""
+    """Assert every invariant of the products that were ever created."""
     live = list(service.iterate_products())
     assert {product.id for product in live} <= set(product_ids)
     assert len({fold_sku(product.sku) for product in live}) == len(live)

@@ -1,20 +1,19 @@
-"""The audit log, and what it makes possible: deleting and restoring."""
+"""The audit log of a product; deleting and restoring it."""
 
 import pytest
 
 from tests.support import is_error
 
-GONE = "Product not found"
-NOTHING_DELETED = "No deleted product has this id"
+NOT_FOUND = "Product not found"
+NOT_DELETED = "No deleted product has this id"
 
 
 def versions(client, url, query=""):
-    """The versions of a page of movements."""
+    """Return the versions of a page of movements."""
     return [m["version"] for m in client.get(f"{url}/movements{query}").json["movements"]]
 
 
-def test_each_change_leaves_one_movement(client, clock, url, laptop):
-    """The log tells what each change did, and to which stock it led, in a fixed order of keys."""
+def test_each_change_adds_one_movement(client, clock, url):
     clock.advance(1)
     client.put(f"{url}/reduce", json={"quantity": 12})
 
@@ -27,8 +26,7 @@ def test_each_change_leaves_one_movement(client, clock, url, laptop):
     )
 
 
-def test_movements_come_in_pages(client, service, laptop, url):
-    """`after` is the last version that was seen, and `limit`, 100 by default, the most to see."""
+def test_movements_are_paged_by_version(client, service, laptop, url):
     for _ in range(101):
         service.add_stock(laptop["id"], 1)
 
@@ -39,32 +37,25 @@ def test_movements_come_in_pages(client, service, laptop, url):
     assert versions(client, url, "?after=102") == versions(client, url, "?after=999999999") == []
 
 
-def test_a_product_that_never_was_has_no_movements(client):
-    assert is_error(client.get("/products/unknown/movements"), 404, GONE)
-
-
-def test_a_deleted_product_is_gone(client, url):
-    """It is not found by any call, nor twice deleted, in no list or report; its movements stay."""
+def test_a_deleted_product_is_not_found_but_keeps_its_movements(client, url):
     response = client.delete(url)
 
     assert (response.status_code, response.data) == (204, b"")
     assert "Content-Type" not in response.headers
-    quantity = {"quantity": 1}
-    for answer in (
+    for not_found in (
         client.get(url),
         client.get(f"{url}/status"),
-        client.put(f"{url}/add", json=quantity),
-        client.put(f"{url}/reduce", json=quantity),
+        client.put(f"{url}/add", json={"quantity": 1}),
+        client.put(f"{url}/reduce", json={"quantity": 1}),
         client.delete(url),
     ):
-        assert is_error(answer, 404, GONE)
+        assert is_error(not_found, 404, NOT_FOUND)
     assert client.get("/products").json["products"] == []
     assert client.get("/reports/inventory.csv").text.count("\r\n") == 1
     assert versions(client, url) == [1, 2]
 
 
-def test_a_restored_product_is_as_it_was(client, clock, laptop, url):
-    """Restoring brings back everything but the time of the last update."""
+def test_a_restored_product_differs_only_in_updated_at(client, clock, laptop, url):
     client.delete(url)
     clock.advance(60)
 
@@ -76,19 +67,18 @@ def test_a_restored_product_is_as_it_was(client, clock, laptop, url):
     assert client.get(url).json == response.json
 
 
-def test_only_what_is_deleted_can_be_restored(client, laptop, url):
-    assert is_error(client.post(f"{url}/restore"), 404, NOTHING_DELETED)
-    assert is_error(client.post("/products/unknown/restore"), 404, NOTHING_DELETED)
+def test_only_a_deleted_product_can_be_restored(client, laptop, url):
+    assert is_error(client.post(f"{url}/restore"), 404, NOT_DELETED)
+    assert is_error(client.post("/products/unknown/restore"), 404, NOT_DELETED)
     assert client.get(url).json == laptop
 
 
-def test_a_deleted_products_sku_is_free(client, url):
-    """Another product may take the SKU, and the first cannot come back as long as it has it."""
+def test_the_sku_of_a_deleted_product_can_be_reused(client, url):
     client.delete(url)
     heir = client.post("/products", json={"name": "Heir", "sku": "ltp-123"}).json
 
     assert is_error(client.post(f"{url}/restore"), 409, "SKU already exists")
-    assert is_error(client.get(url), 404, GONE)
+    assert is_error(client.get(url), 404, NOT_FOUND)
 
     client.delete(f"/products/{heir['id']}")
     assert client.post(f"{url}/restore").status_code == 200
@@ -102,7 +92,7 @@ def test_a_deleted_products_sku_is_free(client, url):
         (b" " * 2**21, 413, "body must be at most 1 MiB"),
     ],
 )
-def test_deleting_and_restoring_take_no_fields(client, url, body, status, message):
+def test_delete_and_restore_accept_no_fields(client, url, body, status, message):
     assert is_error(client.delete(url, data=body), status, message)
     assert client.delete(url, data=b"{}").status_code == 204
     assert is_error(client.post(f"{url}/restore", data=body), status, message)

@@ -107,7 +107,7 @@ def test_two_operations_are_described_in_full(operations):
 
     assert (path, method) == ("/products/{id}/status", "get")
     assert (
-        status["summary"] == "Get the stock status of a product: whether it needs to be reordered."
+        status["summary"] == "Get the stock status of a product: whether it needs to be reordered"
     )
     assert [(each["name"], each["in"]) for each in status["parameters"]] == [("id", "path")]
     assert [*status["responses"]] == ["200", "400", "404"]

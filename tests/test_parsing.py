@@ -1,34 +1,39 @@
-"""What a request holds, read strictly."""
+"""Strict parsing: a typo never turns into a silent default."""
 
 import pytest
 
 from tests.support import MAX, is_error
 
-NO_OBJECT = "body must be a JSON object"
-NO_UTF_8 = "body must be in UTF-8"
-INTEGER = "{} must be an integer of at least {}"
-NUMBERS = b'0 -1 -0 1.0 1e3 1E400 "1" true null NaN Infinity [1] {"a":1}'.split()
+NOT_AN_OBJECT = "body must be a JSON object"
+NOT_UTF_8 = "body must be in UTF-8"
+NOT_HTTP = "Malformed or incomplete HTTP request"
+UNSAFE = "must not contain control characters, line separators or lone surrogates"
+EXPIRY = "expiresAt must be an RFC 3339 date-time, such as 2099-12-31T23:59:59Z"
+NO_INTEGERS = b'0 -1 -0 1.0 1e3 1E400 "1" true null NaN Infinity [1] {"a":1}'.split()
 
 
-def no_json(problem, column):
-    """The refusal of a line that is no JSON."""
+def integer(field, minimum):
+    return f"{field} must be an integer of at least {minimum}"
+
+
+def not_json(problem, column):
     return f"body is not valid JSON: {problem}: line 1 column {column}"
 
 
-HOSTILE_BODIES = [
+INVALID_BODIES = [
     (b"", "body is empty, and must be a JSON object"),
-    (b"[]", NO_OBJECT),
-    (b"null", NO_OBJECT),
-    (b'"name"', NO_OBJECT),
-    (b"name=Laptop&sku=LTP-123", no_json("Expecting value", 1)),
-    (b"{'quantity': 1}", no_json("Expecting property name enclosed in double quotes", 2)),
-    (b'{"quantity": 1} {}', no_json("Extra data", 17)),
-    (b'{"quantity": 01}', no_json("Expecting ',' delimiter", 15)),
-    (b'{"quantity" 1}', no_json("Expecting ':' delimiter", 13)),
-    (b'\xef\xbb\xbf{"quantity": 1}', no_json("Expecting value", 1)),
-    ('{"quantity": 1}'.encode("utf-16"), NO_UTF_8),
-    (b'{"quantity": "\xff"}', NO_UTF_8),
-    (b'{"quantity": "\xed\xa0\x80"}', NO_UTF_8),
+    (b"[]", NOT_AN_OBJECT),
+    (b"null", NOT_AN_OBJECT),
+    (b'"name"', NOT_AN_OBJECT),
+    (b"name=Laptop&sku=LTP-123", not_json("Expecting value", 1)),
+    (b"{'quantity': 1}", not_json("Expecting property name enclosed in double quotes", 2)),
+    (b'{"quantity": 1} {}', not_json("Extra data", 17)),
+    (b'{"quantity": 01}', not_json("Expecting ',' delimiter", 15)),
+    (b'{"quantity" 1}', not_json("Expecting ':' delimiter", 13)),
+    (b'\xef\xbb\xbf{"quantity": 1}', not_json("Expecting value", 1)),
+    ('{"quantity": 1}'.encode("utf-16"), NOT_UTF_8),
+    (b'{"quantity": "\xff"}', NOT_UTF_8),
+    (b'{"quantity": "\xed\xa0\x80"}', NOT_UTF_8),
     (b"[" * 100_000, "body is nested too deeply"),
     (b"{}", "quantity is required"),
     (b'{"quantity": 1, "note": 2}', "unknown field 'note'"),
@@ -36,50 +41,46 @@ HOSTILE_BODIES = [
     (b'{"quantity": 1, "%s": 2}' % (b"x" * 300), "unknown field " + repr("x" * 60)),
     (b'{"quantity": 1, "\\ud800": 2}', "unknown field '\\ud800'"),
     (b'{"quantity": 1, "quantity": 1}', "quantity must be given only once"),
-    (b'{"quantity": {"a": 1, "a": 1}}', "a must be given only once"),
-    *((b'{"quantity": %s}' % value, INTEGER.format("quantity", 1)) for value in NUMBERS),
-    (b'{"quantity": -%s}' % (b"9" * 5000), INTEGER.format("quantity", 1)),
+    (
+        b'{"quantity": {"%s": 1, "%s": 1}}' % (b"a" * 99, b"a" * 99),
+        f"{'a' * 60} must be given only once",
+    ),
+    *((b'{"quantity": %s}' % value, integer("quantity", 1)) for value in NO_INTEGERS),
+    (b'{"quantity": -%s}' % (b"9" * 5000), integer("quantity", 1)),
     (b'{"quantity": %s}' % (b"9" * 5000), f"quantity must be at most {MAX}"),
 ]
 
 
-@pytest.mark.parametrize(("body", "message"), HOSTILE_BODIES)
-def test_a_hostile_body_is_refused_and_changes_nothing(client, laptop, url, body, message):
-    """Whatever a body holds, it is a well-formed change of stock or a refusal that says why."""
+@pytest.mark.parametrize(("body", "message"), INVALID_BODIES)
+def test_an_invalid_body_is_rejected_and_changes_nothing(client, laptop, url, body, message):
     assert is_error(client.put(f"{url}/add", data=body), 400, message)
     assert is_error(client.put(f"{url}/reduce", data=body), 400, message)
     assert client.get(url).json == laptop
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("field", "message"),
     [
         ({"reorder_level": 5}, "unknown field 'reorder_level'"),
         ({"id": "mine"}, "unknown field 'id'"),
-        ({"stock": None}, INTEGER.format("stock", 0)),
-        ({"stock": "20"}, INTEGER.format("stock", 0)),
-        ({"reorderLevel": 2.5}, INTEGER.format("reorderLevel", 0)),
+        ({"stock": None}, integer("stock", 0)),
+        ({"stock": "20"}, integer("stock", 0)),
+        ({"reorderLevel": 2.5}, integer("reorderLevel", 0)),
         ({"name": 5}, "name must be a string of 1 to 200 characters"),
         ({"sku": None}, "sku must be a string of 1 to 64 characters"),
-        (
-            {"sku": "\ud800"},
-            "sku must not contain control characters, line separators or lone surrogates",
-        ),
-        (
-            {"expiresAt": None},
-            "expiresAt must be an RFC 3339 date-time, such as 2099-12-31T23:59:59Z",
-        ),
+        ({"sku": "\ud800"}, f"sku {UNSAFE}"),
+        ({"expiresAt": None}, EXPIRY),
     ],
 )
-def test_a_hostile_product_is_refused_by_the_fields_name(client, change, message):
-    """A typo in a key is never a default, and a null is not a field that was left out."""
-    body = {"name": "Laptop", "sku": "LTP-123", **change}
+def test_an_invalid_field_is_named_and_null_is_not_absence(client, field, message):
+    body = {"name": "Laptop", "sku": "LTP-123", **field}
 
     assert is_error(client.post("/products", json=body), 400, message)
 
 
-@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
-def test_the_content_type_does_not_matter(client, content_type):
+@pytest.mark.parametrize("content_type", [None, "application/x-www-form-urlencoded"])
+def test_the_content_type_is_ignored(client, content_type):
+    """So that `curl -d` works without a header."""
     body = b'{"name": "Laptop", "sku": "LTP-123"}'
 
     assert client.post("/products", data=body, content_type=content_type).status_code == 201
@@ -93,10 +94,9 @@ CHUNKED = {
 }
 
 
-@pytest.mark.parametrize("environ", [{}, CHUNKED])
+@pytest.mark.parametrize("environ", [{}, CHUNKED], ids=["length", "chunked"])
 @pytest.mark.parametrize("size", [MIB, MIB + 1, 2 * MIB])
-def test_a_body_has_a_largest_size(client, size, environ):
-    """A body may have 1 MiB, whether or not its length is known from the start."""
+def test_a_body_has_at_most_1_mib(client, size, environ):
     body = b'{"name": "Laptop", "sku": "LTP-123"}'.ljust(size)
     response = client.post("/products", data=body, environ_overrides=environ)
 
@@ -107,13 +107,13 @@ def test_a_body_has_a_largest_size(client, size, environ):
 
 
 class BrokenStream:
-    """A body in chunks that a server cannot read."""
+    """A chunked body that the server cannot read."""
 
     def read(self, size):
-        raise KeyError("a server has errors of its own")
+        raise KeyError("servers differ in what they raise")
 
 
-@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "key-1"}])
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "key-1"}], ids=["no-key", "key"])
 @pytest.mark.parametrize(
     "environ",
     [
@@ -126,19 +126,18 @@ class BrokenStream:
         {**CHUNKED, "wsgi.input": BrokenStream()},
     ],
 )
-def test_a_body_that_is_cut_or_framed_wrongly_changes_nothing(client, laptop, url, environ, key):
-    """It is refused, whatever the server makes of it; sent again whole, it is judged afresh."""
-    whole = b'{"quantity": 1}'
+def test_an_incomplete_body_changes_nothing_and_can_be_retried(client, laptop, url, environ, key):
+    body = b'{"quantity": 1}'
     options = {"headers": key, "environ_overrides": environ}
 
-    for cut in (
-        client.put(f"{url}/add", data=whole, **options),
+    for response in (
+        client.put(f"{url}/add", data=body, **options),
         client.delete(url, **options),
         client.post(f"{url}/restore", **options),
     ):
-        assert is_error(cut, 400, "Malformed or incomplete HTTP request")
+        assert is_error(response, 400, NOT_HTTP)
     assert client.get(url).json == laptop
-    assert client.put(f"{url}/add", data=whole, headers=key).json["newStock"] == 21
+    assert client.put(f"{url}/add", data=body, headers=key).json["newStock"] == 21
 
 
 LIMIT = "limit must be an integer from 1 to 1000"
@@ -159,37 +158,33 @@ CURSOR = "cursor must be a next value from an earlier page"
         ("/products?status=low_stock", STATUS),
         ("/products?status=", STATUS),
         ("/products?sku=", "sku must be a string of 1 to 64 characters"),
-        (
-            "/products?sku=%00a",
-            "sku must not contain control characters, line separators or lone surrogates",
-        ),
+        ("/products?sku=%00a", f"sku {UNSAFE}"),
         ("/products?sku=%ff", "query must be percent-encoded UTF-8"),
         ("/products?sku=a&cursor=b", "cursor cannot be combined with sku"),
         ("/products?cursor=mine", CURSOR),
         ("/products?cursor=", CURSOR),
-        ("/products/x?dryRun=1", "unknown query parameter 'dryRun'"),
+        ("/products/x?" + "y" * 99 + "=1", f"unknown query parameter '{'y' * 60}'"),
         ("/reports/inventory.csv?limit=5", "unknown query parameter 'limit'"),
         ("/reports/inventory.csv?status=GONE", STATUS),
         ("/products/x/movements?after=-1", AFTER),
         ("/products/x/movements?after=1e3", AFTER),
-        ("/products/x/movements?after=" + "9" * 5000, AFTER),
         ("/products/x/movements?after=" + "0" * 40 + "5", AFTER),
         ("/products/x/movements?limit=0", LIMIT),
     ],
 )
-def test_a_malformed_query_is_refused_by_name(client, path, message):
+def test_an_invalid_query_parameter_is_named(client, path, message):
     assert is_error(client.get(path), 400, message)
 
 
-def test_a_query_is_judged_before_a_change(client, laptop, url):
+def test_a_query_is_validated_before_a_change(client, laptop, url):
     response = client.put(f"{url}/reduce?dryRun=1", json={"quantity": 1})
 
     assert is_error(response, 400, "unknown query parameter 'dryRun'")
     assert client.get(url).json == laptop
 
 
-def test_a_query_that_is_no_text_is_refused(client):
-    """Bytes that are not UTF-8, as some servers pass them on, are refused."""
+def test_a_query_in_raw_bytes_must_be_utf_8(client):
+    """Some servers pass them on without percent-encoding."""
     response = client.get("/products/a", environ_overrides={"QUERY_STRING": "\xff=1"})
 
     assert is_error(response, 400, "query must be percent-encoded UTF-8")

@@ -4,8 +4,7 @@ import csv
 import io
 
 
-def test_the_report_has_a_row_for_each_product(client, laptop):
-    """The report is a CSV attachment with a header and the columns that it names."""
+def test_the_report_is_a_csv_attachment_with_one_row_per_product(client, laptop):
     response = client.get("/reports/inventory.csv")
 
     assert response.status_code == 200
@@ -18,8 +17,7 @@ def test_the_report_has_a_row_for_each_product(client, laptop):
     )
 
 
-def test_cells_are_quoted_and_are_no_formulas(client):
-    """Text comes through a CSV reader unchanged, but for what a spreadsheet would run."""
+def test_cells_are_quoted_and_formulas_are_prefixed(client):
     formulas = ["=1+1", "+1", "-1", "@SUM(A1)", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20SUM(A1)"]
     harmless = ["1-1", "a=b", 'A "big", 東京 laptop']
     for name in formulas + harmless:
@@ -31,15 +29,15 @@ def test_cells_are_quoted_and_are_no_formulas(client):
     assert [row[1:3] for row in rows] == [["name", "sku"], *([cell, cell] for cell in cells)]
 
 
-def test_the_report_can_be_of_one_status(client, laptop):
+def test_the_report_can_be_filtered_by_status(client, laptop):
     client.post("/products", json={"name": "Phone", "sku": "PHN-7"})
 
     assert "Phone" not in client.get("/reports/inventory.csv?status=IN_STOCK").text
     assert "Laptop" not in client.get("/reports/inventory.csv?status=LOW_STOCK").text
 
 
-def test_the_report_is_streamed(service, client):
-    """The first bytes are there before a product is looked at, and some rows before the last."""
+def test_the_report_is_streamed_in_chunks(service, client):
+    """The header is sent before a product is read, and the first rows before the last ones."""
     products = [service.create_product("Laptop", f"LTP-{number}") for number in range(2000)]
     chunks = client.get("/reports/inventory.csv", buffered=False).iter_encoded()
 

@@ -128,7 +128,7 @@ def _operation(rule: Rule, method: str, view: Endpoint, *, roles: bool) -> dict[
     operation = {
         "operationId": name + "".join(map(str.capitalize, words)),
         "tags": [rule.endpoint.partition(".")[0]],
-        "summary": summary,
+        "summary": summary.rstrip("."),
         "description": " ".join(description.split()) or summary,
         "parameters": parameters,
         "responses": {

@@ -76,7 +76,9 @@ FIELDS: dict[str, Schema] = {
     ),
     "stock": _integer("Units on hand.", 0, MAX_QUANTITY, 20),
     "newStock": _integer("Units on hand right after this change.", 0, MAX_QUANTITY, 17),
-    "reorderLevel": _integer("`LOW_STOCK` begins at this stock.", 0, MAX_QUANTITY, 5),
+    "reorderLevel": _integer(
+        "The status is `LOW_STOCK` at this stock and below.", 0, MAX_QUANTITY, 5
+    ),
     "quantity": _integer("Number of units.", 1, MAX_QUANTITY, 3),
     "status": _string(
         "`LOW_STOCK` if the stock is at or below the reorder level, otherwise `IN_STOCK`.",

@@ -1,4 +1,4 @@
-"""An inventory API: products, their stock, and changes of it that stay right under concurrency."""
+"""An inventory API: products and their stock, with atomic changes."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -25,22 +25,22 @@ def create_app(
     subscribers: Iterable[Subscriber] = (),
     clock: Callable[[], datetime] = utc_now,
 ) -> Flask:
-    """Build an app with an empty inventory of its own.
+    """Create an app with an empty inventory of its own.
 
     Args:
-        config: settings that go before those of the environment: `INVENTORY_WEBHOOK_URL`, where
-            low-stock alerts are posted, `INVENTORY_TOKENS`, who may call, and Flask's own.
-        subscribers: are called with each new version of each product, each on a thread of its own.
-        clock: returns the present time, aware and in UTC.
+        config: Flask's settings, and two that override the environment: `INVENTORY_WEBHOOK_URL`,
+            to which low-stock alerts are posted, and `INVENTORY_TOKENS`, which enables roles.
+        subscribers: called with each version of each product, each on a thread of its own.
+        clock: returns the current time, aware and in UTC.
 
     Raises:
-        SettingError: the app cannot start with a setting; the message names it.
+        SettingError: a setting is malformed; the message names it.
     """
     app = Flask(__name__, static_folder=None)
-    app.url_map.merge_slashes = False  # /products//a is no such path, and not an HTML redirect
-    # One byte over the limit: Werkzeug cuts a chunked body there, which shows that it is too large.
+    app.url_map.merge_slashes = False  # /products//a is a 404, not a redirect in HTML
+    # One byte above the limit: Werkzeug truncates a chunked body here, and `read_body` rejects it.
     app.config.from_mapping(config, MAX_CONTENT_LENGTH=MAX_BODY + 1)
-    # Taken out of the config: both may be secret.
+    # Remove both from the config: they may be secret.
     webhook_url = app.config.pop("INVENTORY_WEBHOOK_URL", os.environ.get("INVENTORY_WEBHOOK_URL"))
     tokens = app.config.pop("INVENTORY_TOKENS", os.environ.get("INVENTORY_TOKENS"))
 

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from weakref import WeakSet
 
@@ -33,7 +33,7 @@ class Subscription:
         self,
         subscriber: Subscriber,
         *,
-        select: Callable[[Commit], Iterable[Product]] = lambda commit: commit.versions,
+        select: Callable[[Commit], Sequence[Product]] = lambda commit: commit.versions,
     ) -> None:
         self._subscriber = subscriber
         self._name = getattr(subscriber, "__qualname__", type(subscriber).__qualname__)

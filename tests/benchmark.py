@@ -1,7 +1,7 @@
-"""What it costs: `python -m tests.benchmark`, or with `--full` for a million products too.
+"""Cost of the API: `python -m tests.benchmark`, or with `--full` also for a million products.
 
-Times are medians of interleaved rounds in one run, and what matters are the ratios: the machine
-may be busy, but it is so for both sides.
+Times are medians of interleaved rounds of one run. Compare the ratios: other load on the machine
+affects both sides of a ratio.
 """
 
 import gc
@@ -20,9 +20,9 @@ from flask import Flask, request
 from werkzeug.test import EnvironBuilder
 
 from inventory import create_app, server
-from inventory.batches import Operation, StockUpdate
 from inventory.repository import InMemoryProductRepository
-from inventory.service import InventoryService
+from inventory.service import BatchItem, InventoryService
+from tests.support import add
 
 ROUNDS = 15
 CALLS = 300
@@ -44,7 +44,7 @@ def main():
 
 
 def filled_app(size):
-    """An app with `size` products, and the id of one in the middle."""
+    """Return an app with `size` products, and the id of one in the middle."""
     app = create_app()
     service = app.extensions["inventory"]
     products = [service.create_product("Laptop", f"LTP-{n}", 10**9, 5) for n in range(size)]
@@ -52,20 +52,20 @@ def filled_app(size):
 
 
 def print_service_calls(apps):
-    """Microseconds that each use case takes, at each size of the catalogue."""
+    """Print the microseconds of each use case for each number of products."""
     print(f"\n{'service call, µs':24}" + "".join(f"{size:>12,}" for size in apps))
     rows = []
     for app, product_id in apps.values():
         service = app.extensions["inventory"]
         skus = (f"NEW-{n}" for n in itertools.count())
-        two_items = [StockUpdate(Operation.ADD, 1, product_id)] * 2
+        items = [BatchItem(product_id, add(1))] * 2
         rows.append(
             {
                 "create_product": lambda s=service, skus=skus: s.create_product("L", next(skus), 1),
                 "get_product": partial(service.get_product, product_id),
                 "add_stock": partial(service.add_stock, product_id, 1),
                 "reduce_stock": partial(service.reduce_stock, product_id, 1),
-                "bulk_update, 2 items": partial(service.bulk_update, two_items),
+                "bulk_update, 2 items": partial(service.bulk_update, items),
                 "list_products, 100": partial(service.list_products, cursor=product_id),
             }
         )
@@ -75,10 +75,11 @@ def print_service_calls(apps):
 
 
 def print_requests(apps):
-    """Requests per second of each endpoint, and its cost beside an empty view's."""
-    print(f"\n{'request':24}{'products':>12}{'per second':>12}{'empty view':>12}{'ratio':>8}")
+    """Print the cost of each endpoint as a multiple of an empty view's."""
+    print(f"\n{'request ÷ empty view':24}" + "".join(f"{size:>12,}" for size in apps))
     skus = (f"HTTP-{n}" for n in itertools.count())
-    for size, (app, product_id) in apps.items():
+    ratios = {}
+    for app, product_id in apps.values():
         url = f"/products/{product_id}"
         batch = {"updates": [{"productId": product_id, "operation": "add", "quantity": 1}] * 2}
         for name, method, path, body in [
@@ -92,14 +93,14 @@ def print_requests(apps):
         ]:
             ours = requester(app, method, path, body)
             empty = requester(empty_app(json.loads(ours())), method, path, body)
-            rounds = [(timed(ours), timed(empty)) for _ in range(ROUNDS)]
-            ratio = median(cost / beside for cost, beside in rounds)
-            cost, beside = (median(column) for column in zip(*rounds, strict=True))
-            print(f"{name:24}{size:12,}{1 / cost:12,.0f}{1 / beside:12,.0f}{ratio:8.2f}")
+            rounds = [timed(ours) / timed(empty) for _ in range(ROUNDS)]
+            ratios.setdefault(name, []).append(median(rounds))
+    for name, row in ratios.items():
+        print(f"{name:24}" + "".join(f"{ratio:12.2f}" for ratio in row))
 
 
-def empty_app(answer):
-    """An app that parses a body where there is one and gives a fixed answer, and no more."""
+def empty_app(body):
+    """Return an app that parses the request's body, if any, and returns a constant."""
     app = Flask("empty")
 
     @app.route("/products", methods=["GET", "POST"])
@@ -108,13 +109,13 @@ def empty_app(answer):
     def view(product_id=None, action=None):
         if request.method != "GET":
             request.get_json(force=True)
-        return answer
+        return body
 
     return app
 
 
 def requester(app, method, path, body):
-    """A call that makes one request through the WSGI interface and returns the answer's bytes."""
+    """Return a function that sends one WSGI request and returns the bytes of the response."""
     environ = EnvironBuilder(method=method, path=path).get_environ()
 
     def call():
@@ -126,88 +127,66 @@ def requester(app, method, path, body):
 
 
 def print_threads():
-    """Throughput of many threads, beside what one thread does in the same time."""
-    print(f"\n{THREADS} threads beside one{'hot product':>20}{'one each':>12}{'one lock':>12}")
+    """Print the throughput of many threads on one product, as a multiple of one thread's."""
+    print(f"\n{THREADS} threads on one product ÷ one thread")
     for name, calls in (("service calls", 32_000), ("requests", 3_200)):
-        rounds = []
-        for _ in range(ROUNDS):
-            one_lock = thread_ratios(name == "requests", calls, OneLock())[1]
-            hot_and_each = thread_ratios(name == "requests", calls, InMemoryProductRepository())
-            rounds.append((*hot_and_each, one_lock))
-        hot, each, shared = (median(column) for column in zip(*rounds, strict=True))
-        print(f"{name:20}{hot:20.2f}{each:12.2f}{shared:12.2f}")
+        rounds = [thread_ratio(name == "requests", calls) for _ in range(ROUNDS)]
+        print(f"{name:24}{median(rounds):12.2f}")
 
 
-class OneLock(InMemoryProductRepository):
-    """A repository with one lock for all its rows."""
-
-    def __init__(self):
-        super().__init__()
-        self._lock = threading.Lock()
-
-    def insert(self, row, *versions):
-        row.lock = self._lock
-        super().insert(row, *versions)
-
-
-def thread_ratios(http, calls, products):
-    """How much faster many threads are than one, on one product and on a product each."""
+def thread_ratio(http, calls):
+    """Return the throughput of many threads on one product, divided by that of one thread."""
     app = create_app()
-    service = app.extensions["inventory"] = InventoryService(products)
-    work = []
-    for n in range(THREADS):
-        product_id = service.create_product("Hot", f"HOT-{n}", 1).id
-        url = f"/products/{product_id}/add"
-        over_http = requester(app, "PUT", url, lambda: {"quantity": 1})
-        work.append(over_http if http else partial(service.add_stock, product_id, 1))
-    one = throughput(work[:1], calls)
-    return throughput(work[:1] * THREADS, calls) / one, throughput(work, calls) / one
+    service = app.extensions["inventory"] = InventoryService(InMemoryProductRepository())
+    product_id = service.create_product("Hot", "HOT", 1).id
+    over_http = requester(app, "PUT", f"/products/{product_id}/add", lambda: {"quantity": 1})
+    call = over_http if http else partial(service.add_stock, product_id, 1)
+    one = throughput(call, 1, calls)
+    return throughput(call, THREADS, calls) / one
 
 
-def throughput(work, calls):
-    """Calls per second, with a thread for each kind of call."""
+def throughput(call, threads, calls):
+    """Return the calls per second."""
 
-    def repeat(call):
-        for _ in range(calls // len(work)):
+    def repeat():
+        for _ in range(calls // threads):
             call()
 
-    threads = [threading.Thread(target=repeat, args=[call]) for call in work]
+    workers = [threading.Thread(target=repeat) for _ in range(threads)]
     start = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
     return calls / (time.perf_counter() - start)
 
 
 def print_pauses(size):
-    """The longest that one creation takes while the catalogue grows to `size`."""
+    """Print the longest creation while the catalogue grows to `size` products."""
     print(f"\nlongest pause while {size:,} products are created, ms")
     for name, thresholds in (("Python's defaults", (700, 10, 10)), ("ours", server.GC_THRESHOLDS)):
         gc.set_threshold(*thresholds)
         service = InventoryService(InMemoryProductRepository())
-        longest = 0.0
-        for n in range(size):
-            start = time.perf_counter()
-            service.create_product("Laptop", f"LTP-{n}", 1)
-            longest = max(longest, time.perf_counter() - start)
-        print(f"{name:24}{longest * 1e3:16.1f}")
+        longest = max(
+            timed(partial(service.create_product, "Laptop", f"LTP-{n}", 1), 1) for n in range(size)
+        )
+        print(f"{name:24}{longest * 1e3:12.1f}")
         del service
         gc.collect()
 
 
 def medians(*calls):
-    """Median seconds of each call, the rounds of one between the rounds of the others."""
+    """Return the median seconds of each call; their rounds are interleaved."""
     rounds = [[timed(call) for call in calls] for _ in range(ROUNDS)]
     return [median(column) for column in zip(*rounds, strict=True)]
 
 
-def timed(call):
-    """Seconds that one call takes, as the mean of many."""
+def timed(call, repetitions=CALLS):
+    """Return the seconds of one call, the mean of many."""
     start = time.perf_counter()
-    for _ in range(CALLS):
+    for _ in range(repetitions):
         call()
-    return (time.perf_counter() - start) / CALLS
+    return (time.perf_counter() - start) / repetitions
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
-"""HTTP in, HTTP out: no rule of the business lives here."""
+"""The HTTP layer: blueprints and the helpers that they share. No business rules."""
 
 from flask import current_app, has_request_context, request
 
 from inventory.service import InventoryService
 
-ACTOR = "inventory.actor"  # where the WSGI environment has the caller's name, if it is known
+ACTOR = "inventory.actor"  # key of the caller's name in the WSGI environment
 
 
 def current_service() -> InventoryService:
-    """Return the service of the app that answers the present request."""
+    """Return the service of the current app."""
     service: InventoryService = current_app.extensions["inventory"]
     return service
 

@@ -1,4 +1,4 @@
-"""Endpoints: what a view accepts and returns is declared once, next to its route."""
+"""Endpoints: each view declares its requests and responses once, next to its route."""
 
 from collections.abc import Callable, Collection
 from dataclasses import KW_ONLY, dataclass, field

@@ -36,8 +36,8 @@ class IdempotencyKeys:
         self._capacity = capacity
         self._stored: dict[str | None, dict[str, StoredResponse]] = defaultdict(dict)
         self._in_flight: set[tuple[str | None, str]] = set()
-        # Guards `_stored` and `_in_flight`: makes check-then-claim of a key atomic. Notified when
-        # a key is no longer in flight. Not held while a request is executed.
+        # Guards `_stored` and `_in_flight`, so that check-then-claim of a key is atomic. Notified
+        # when an in-flight key finishes. Not held while a request is executed.
         self._changed = threading.Condition()
 
     def execute_once(

@@ -35,7 +35,7 @@ def read_body() -> bytes:
         body = request.get_data()
     except HTTPException:
         raise
-    except Exception:  # noqa: BLE001 - servers differ in what a malformed chunk raises
+    except Exception:  # noqa: BLE001 - servers raise different errors for a malformed chunk
         raise BadRequest from None
     if len(body) > MAX_BODY:
         raise RequestEntityTooLarge
@@ -49,7 +49,7 @@ def read_body() -> bytes:
 
 
 def parse_body(body: bytes, schema: Schema) -> dict[str, Any]:
-    """Parse a JSON object; see `parse_fields`. No body is an empty object if there are no fields.
+    """Parse a JSON object; see `parse_fields`. The body may be empty if it has no fields.
 
     Raises:
         InvalidValueError: the body is not a JSON object in UTF-8, or has invalid fields.
@@ -166,7 +166,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _parse_integer(literal: str) -> int:
-    # Python refuses to convert more than 4,300 digits. The first 40 characters of a longer literal
+    # Python does not convert more than 4,300 digits. The first 40 characters of a longer literal
     # are out of range as well, with the same sign.
     return int(literal[:40])
 

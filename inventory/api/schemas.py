@@ -40,7 +40,7 @@ def _array(description: str, items: Schema, maximum: int) -> Schema:
 def _printable_ranges() -> str:
     """Return the printable characters up to U+FFFF, for a character class.
 
-    Some engines of regular expressions support neither Unicode properties nor higher ranges.
+    Unicode properties and higher ranges are not portable between regular expression engines.
     """
     groups = groupby(map(chr, range(0x10000)), str.isprintable)
     ranges = ([*characters] for is_printable, characters in groups if is_printable)

@@ -77,5 +77,5 @@ def server():
 
 
 def pytest_addoption(parser):
-    """How many switches the schedules of the race tests have."""
-    parser.addoption("--switches", type=int, default=1)
+    """The number of preemptions in each schedule of the race tests."""
+    parser.addoption("--preemptions", type=int, default=1)

@@ -23,7 +23,7 @@ def attempt(call):
     try:
         return call()
     except Exception as error:  # noqa: BLE001 - an unexpected one is in no serial outcome
-        return error
+        return error.with_traceback(None)
 
 
 class ControlledThread(threading.Thread):

@@ -118,8 +118,9 @@ class Run:
         self.used_up = 0  # time slices, from the first on, that ended with a preemption
         self._threads, self._slices, self._started, self._latest = threads, iter(schedule), 0, ""
         self._over = SimpleQueue()
+        operations = self.instance.operations
         for thread, name in zip(threads, names, strict=True):
-            thread.prepare(self, self.instance.operations[name])
+            thread.prepare(self, operations[name])
         self._next().put("run")
         self._over.get(timeout=60)  # raises Empty if a thread loops, or blocks on a real lock
         self.outcome = _outcome(self.instance, {each.name: each.results for each in threads})
@@ -154,7 +155,7 @@ class Run:
             self._started += 1
             if time_slice[0] in able:
                 break
-        else:  # after the last time slice: each thread in turn to its end
+        else:  # after the last time slice, each thread runs to its end
             time_slice = min(able, key=lambda name: (name <= self._latest, name)), -1
         self._latest, able[time_slice[0]].lines_left = time_slice
         return able[self._latest].resumed

@@ -6,7 +6,7 @@ import inspect
 import linecache
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from threading import Event
 from types import MethodType
 
@@ -65,8 +65,7 @@ class Shop:
 
     def __init__(self):
         self.published, self.delivered, self._aliases = [], [], {}
-        publish = lambda commit: self.published.extend(commit.versions)  # noqa: E731
-        self.products = InMemoryProductRepository(publish=publish)
+        self.products = InMemoryProductRepository(publish=self.published.append)
         self.products._rows = Rows()
         self.products._sku_lock = CooperativeLock("SKU lock")
         self.service = InventoryService(self.products, clock=lambda: NOON)
@@ -117,10 +116,13 @@ class Shop:
             "restore_expired": [lambda: do.restore_product(STALE.id)],
             # GET /products/<id>, /products and /products/<id>/movements
             "get_expired": [lambda: do.get_product(milk)],
-            "get_twice": [lambda: do.get_product(ticket), lambda: do.get_product(ticket)],
+            "get_movements_get": [
+                lambda: do.get_product(ticket),
+                lambda: do.list_movements(ticket),
+                lambda: do.get_product(ticket),
+            ],
             "list_find_list": [self._list, lambda: self._list(sku="new"), self._list],
-            "find": [lambda: self._list(sku="ticket")],
-            "movements": [lambda: do.list_movements(ticket)],
+            "published_then_find": [self._published, lambda: self._list(sku="ticket")],
             "movements_expired": [lambda: do.list_movements(milk)],
             "movements_restored": [lambda: do.list_movements(STALE.id)],
             # delivery to subscribers
@@ -133,6 +135,9 @@ class Shop:
             return Response(str(self.service.reduce_stock(TICKET.id, quantity).stock))
 
         return self.keys.execute_once(None, "key", digest, work)
+
+    def _published(self):
+        return [c.versions for c in self.published if c.versions[0].id == TICKET.id]
 
     def _list(self, **query):
         return Page(self.service.list_products(**query)[0])
@@ -155,30 +160,35 @@ class Shop:
         for sku in ("ticket", "milk", "old", "stale", "new"):
             row = self.products.find_row_by_sku(sku)
             state[f"SKU {sku}"] = row and row.current
-        for product in self.published:  # in order for each product
-            state.setdefault(f"published of {self._alias(product)}", []).append(product)
+        for commit in self.published:
+            name = self._alias(commit.versions[0])
+            state.setdefault(f"published of {name}", []).append(commit.versions)
         return state
 
     def show(self, value):
         """Return a string that is equal if the same happened; for a page, one per product."""
-        if isinstance(value, Page):
-            return {self._alias(product): self.show(product) for product in value}
-        if isinstance(value, list | tuple) and not isinstance(value, Product):
-            return "; ".join(map(self.show, value))
         if isinstance(value, Product):
-            lots = "".join(f", {lot.quantity} to {lot.expires_at.time()}" for lot in value.lots)
-            change = f"v{value.version} {value.movement} {value.change:+} = {value.stock}{lots}"
-            return f"{self._alias(value)} {change}"
+            return f"{self._alias(value)} {change_text(value)}"
+        if isinstance(value, Page):
+            return {self.show(each and each.sku): self.show(each) for each in value}
+        if isinstance(value, list | tuple):  # a tuple: the versions of one commit
+            return ("; " if isinstance(value, list) else " + ").join(map(self.show, value))
         if isinstance(value, Response):
             replayed = value.headers.get("Idempotency-Replayed", "")
             return f"{value.status} {value.get_data(as_text=True)} {replayed}".strip()
         return f"{type(value).__name__}: {value}" if isinstance(value, Exception) else str(value)
 
     def _alias(self, product):
-        # In the order of appearance, since ids are random.
-        taken = self._aliases.values()
-        name = product.sku if product.sku not in taken else f"{product.sku} ({len(taken)})"
-        return self._aliases.setdefault(product.id, name)
+        if product.id not in self._aliases:  # number products of one SKU, since ids are random
+            number = [*self._aliases.values()].count(product.sku)
+            self._aliases[product.id] = f"{product.sku}{f' ({number})' if number else ''}"
+        return self._aliases[product.id]
+
+
+@lru_cache
+def change_text(version):
+    lots = "".join(f", {lot.quantity} to {lot.expires_at:%H:%M}" for lot in version.lots)
+    return f"v{version.version} {version.movement} {version.change:+} = {version.stock}{lots}"
 
 
 def mutant(name, edits):
@@ -189,7 +199,8 @@ def mutant(name, edits):
         method = getattr(getattr(Shop(), part), method_name).__func__
         lines, first = inspect.getsourcelines(method)
         assert old in "".join(lines), f"{target} has changed"
-        owner, file = method.__qualname__.split(".")[0], f"{method.__code__.co_filename} (mutant)"
+        owner = method.__qualname__.split(".")[0]
+        file = f"{method.__code__.co_filename} ({method_name}, mutant)"
         source = "\n" * (first - 2) + f"class {owner}:\n" + "".join(lines).replace(old, new)
         linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
         exec(compile(source, file, "exec"), method.__globals__, namespace := {})
@@ -240,7 +251,7 @@ MUTANTS = {  # a seeded bug: the operations whose race shows it, the expected ev
         ),
     ],
     "batch_commits_each_item": [
-        ("batch_by_sku", "find", "result of B", "TICKET v2"),
+        ("batch_by_sku", "published_then_find", "result of B2", "TICKET v2"),
         (
             "service._apply_batch",
             "self._products.commit(row, *versions)",
@@ -256,7 +267,7 @@ MUTANTS = {  # a seeded bug: the operations whose race shows it, the expected ev
         ("subscription.put", "    self._ensure_thread()", "self._ensure_thread()"),
     ],
     "stale_cache": [
-        ("get_twice", "sell_last", "result of A2", "TICKET v1"),
+        ("list_find_list", "sell_last", "result of A3", "TICKET v1"),
         ("service._load", "row.live", "self.cache.get(row) or row.live; self.cache[row] = product"),
         ("service._load_for_update", "row.live", "row.live; self.cache.pop(row, None)"),
     ],

@@ -77,7 +77,7 @@ def test_twelve_contenders_have_one_effect(names, expected):
 def test_row_lock_blocks_no_reader_and_no_writer_of_another_product():
     shop = Shop()
     shop.service.add_stock(TICKET.id, 1, expires_at=EVENING)
-    names = ["find", "movements", "list_find_list", "sell_milk", "create", "restore_expired"]
+    names = ["get_movements_get", "list_find_list", "sell_milk", "create", "restore_expired"]
 
     with shop.products.find_row(TICKET.id).lock:
         assert DeadlockError not in run_round_robin(shop, names)

@@ -71,9 +71,11 @@ def _table(run):
     ranked = sorted(run.orders, key=lambda order: len(_differing(run, order)))[:MAX_ORDERS]
     columns = {"run": run.outcome} | {" ".join(order): run.orders[order] for order in ranked}
     width = WIDTH - LABEL - MARK * len(columns)
-    yield " " * (LABEL + width) + "".join(f"{title:>{MARK}}" for title in columns)
+    titles = "".join(f"{title:>{MARK}}" for title in columns)
+    yield f"{'Results and state that differ':{LABEL + width}}{titles}"
     rows = []
-    for name in dict.fromkeys(name for order in ranked for name in _differing(run, order)):
+    names = {name for order in ranked for name in _differing(run, order)}
+    for name in sorted(names, key=lambda name: ("result" not in name, name)):
         titles = {}
         for title, outcome in columns.items():
             titles.setdefault(_text(outcome.get(name)), []).append(title)
@@ -81,7 +83,10 @@ def _table(run):
         for value, having in titles.items():
             marks = "".join(f"{'x' if title in having else '':>{MARK}}" for title in columns)
             first, *more = wrap(value, width - 2) or [""]
-            rows += [f"{label:{LABEL}}{first:{width}}{marks}", *(" " * LABEL + m for m in more)]
+            rows += [
+                f"{label:{LABEL}}{first:{width}}{marks}".rstrip(),
+                *(" " * LABEL + m for m in more),
+            ]
             label = ""
     yield from rows[:MAX_ROWS]
     if len(rows) > MAX_ROWS:

@@ -1,4 +1,4 @@
-"""An app, a client, a service, and the time that they are told."""
+"""Fixtures: app, client, service, fake clock."""
 
 import os
 
@@ -11,7 +11,7 @@ from inventory.repository import InMemoryProductRepository
 from inventory.service import InventoryService
 from tests.support import Clock, running_server, url_of
 
-# Whatever is set outside, here nothing is, and nobody is asked through a proxy.
+# Isolate tests from app settings and HTTP proxies in the environment.
 for name in list(os.environ):
     if name.startswith(("INVENTORY_", "FLASK_")) or name.lower().endswith("_proxy"):
         del os.environ[name]
@@ -19,7 +19,7 @@ for name in list(os.environ):
 
 @pytest.fixture
 def clock():
-    """The time that the service and the app are told."""
+    """The clock of the service and of the app."""
     return Clock()
 
 

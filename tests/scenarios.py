@@ -84,14 +84,12 @@ class Shop:
     @property
     def operations(self):
         do, ticket, milk = self.service, TICKET.id, MILK.id
+        create, get = do.create_product, partial(do.get_product, ticket)
         return {
             # POST /products
-            "create": [lambda: do.create_product("Old", "old")],
-            "create_duplicate": [lambda: do.create_product("Ticket", "ticket")],
-            "create_then_add": [
-                lambda: do.create_product("New", "NEW"),
-                lambda: do.add_stock(ticket, 1),
-            ],
+            "create": [lambda: create("Old", "old")],
+            "create_duplicate": [lambda: create("Ticket", "ticket")],
+            "create_then_add": [lambda: create("New", "NEW"), lambda: do.add_stock(ticket, 1)],
             # POST /products/<id>/add and /reduce
             "add": [lambda: do.add_stock(ticket, 1, expires_at=EVENING)],
             "add_to_version_1": [lambda: do.add_stock(ticket, 1, expected={1})],
@@ -108,19 +106,12 @@ class Shop:
             "batch_by_new_sku": [lambda: do.bulk_update([take(2, ticket), add(1, BySku("new"))])],
             # DELETE /products/<id>, POST /products/<id>/restore
             "delete": [lambda: do.delete_product(milk)],
-            "replace": [
-                lambda: do.delete_product(ticket),
-                lambda: do.create_product("T", "ticket"),
-            ],
+            "replace": [lambda: do.delete_product(ticket), lambda: create("T", "ticket")],
             "restore": [lambda: do.restore_product(OLD.id)],
             "restore_expired": [lambda: do.restore_product(STALE.id)],
             # GET /products/<id>, /products and /products/<id>/movements
             "get_expired": [lambda: do.get_product(milk)],
-            "get_movements_get": [
-                lambda: do.get_product(ticket),
-                lambda: do.list_movements(ticket),
-                lambda: do.get_product(ticket),
-            ],
+            "get_movements_get": [get, lambda: do.list_movements(ticket), get],
             "list_find_list": [self._list, lambda: self._list(sku="new"), self._list],
             "published_then_find": [self._published, lambda: self._list(sku="ticket")],
             "movements_expired": [lambda: do.list_movements(milk)],
@@ -143,8 +134,9 @@ class Shop:
         return Page(self.service.list_products(**query)[0])
 
     def _deliver(self):
-        with suppress(DeadlockError):  # when all is delivered
+        with suppress(DeadlockError):  # the thread blocks when the queue is empty
             Subscription._run(self.subscription)
+        return len(self.subscription._undelivered)
 
     def state(self):
         """Return everything observable after a run, by name."""

@@ -109,8 +109,10 @@ class CooperativeLock:
         while not predicate():
             seen, why = self._notifications, f"waits for a notification of {self.name}"
             self.__exit__()
-            self._suspend(why, lambda: self._notifications > seen)
-            self.__enter__()
+            try:
+                self._suspend(why, lambda: self._notifications > seen)
+            finally:
+                self.__enter__()
 
     def notify_all(self):
         self._notifications += 1

@@ -1,4 +1,4 @@
-"""Fixtures: app, client, service, fake clock."""
+"""Fixtures: fake clock, service, app, client and a server process."""
 
 import os
 
@@ -11,7 +11,7 @@ from inventory.repository import InMemoryProductRepository
 from inventory.service import InventoryService
 from tests.support import Clock, running_server, url_of
 
-# Isolate tests from app settings and HTTP proxies in the environment.
+# Isolate the tests from app settings and HTTP proxies in the environment.
 for name in list(os.environ):
     if name.startswith(("INVENTORY_", "FLASK_")) or name.lower().endswith("_proxy"):
         del os.environ[name]
@@ -19,13 +19,13 @@ for name in list(os.environ):
 
 @pytest.fixture
 def clock():
-    """The clock of the service and of the app."""
+    """The fake clock of the service and the app."""
     return Clock()
 
 
 @pytest.fixture
 def published():
-    """The commits that the service has published, as a list that grows."""
+    """The commits that the service has published, a list that grows."""
     return []
 
 
@@ -38,13 +38,13 @@ def service(clock, published):
 
 @pytest.fixture(scope="session")
 def routes():
-    """An app whose routes are built once, which takes longer than most tests."""
+    """An app that is built once, because registering its routes is slow."""
     return create_app()
 
 
 @pytest.fixture
 def app(routes, service):
-    """An app with an empty inventory, and no idempotency keys."""
+    """An app with an empty inventory and no stored responses."""
     routes.extensions["inventory"] = service
     routes.extensions["idempotency"] = IdempotencyKeys()
     return routes
@@ -58,7 +58,7 @@ def client(app):
 
 @pytest.fixture
 def laptop(client):
-    """The JSON of a product with 20 in stock and a reorder level of 5."""
+    """The JSON of a product with a stock of 20 and a reorder level of 5."""
     body = {"name": "Laptop", "sku": "LTP-123", "stock": 20, "reorderLevel": 5}
     return client.post("/products", json=body).json
 
@@ -71,11 +71,11 @@ def url(laptop):
 
 @pytest.fixture(scope="module")
 def server():
-    """The URL of a server started as a user starts it, on a free port."""
+    """The URL of a server process on a free port."""
     with running_server() as process:
         yield url_of(process)
 
 
 def pytest_addoption(parser):
-    """The number of preemptions in each schedule of the race tests."""
+    """Add the number of preemptions per schedule in the race tests."""
     parser.addoption("--preemptions", type=int, default=1)

@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import shorten, wrap
 from typing import NamedTuple
 
-WIDTH, COLUMN, LABEL, MARK = 100, 49, 22, 8  # characters
+WIDTH, COLUMN, LABEL = 100, 49, 22  # characters
 MAX_STEPS, MAX_ROWS, MAX_ORDERS = 26, 12, 3  # so that a trace fits 48 lines
 COLOURS = {"A": "\x1b[36m{}\x1b[0m", "B": "\x1b[33m{}\x1b[0m"}
 
@@ -70,8 +70,9 @@ def _table(run):
     """Yield each value that differs, marked in the columns of the run and of the serial orders."""
     ranked = sorted(run.orders, key=lambda order: len(_differing(run, order)))[:MAX_ORDERS]
     columns = {"run": run.outcome} | {" ".join(order): run.orders[order] for order in ranked}
-    width = WIDTH - LABEL - MARK * len(columns)
-    titles = "".join(f"{title:>{MARK}}" for title in columns)
+    mark = 2 + max(map(len, columns))
+    width = WIDTH - LABEL - mark * len(columns)
+    titles = "".join(f"{title:>{mark}}" for title in columns)
     yield f"{'Results and state that differ':{LABEL + width}}{titles}"
     rows = []
     names = {name for order in ranked for name in _differing(run, order)}
@@ -81,7 +82,7 @@ def _table(run):
             titles.setdefault(_text(outcome.get(name)), []).append(title)
         label = name
         for value, having in titles.items():
-            marks = "".join(f"{'x' if title in having else '':>{MARK}}" for title in columns)
+            marks = "".join(f"{'x' if title in having else '':>{mark}}" for title in columns)
             first, *more = wrap(value, width - 2) or [""]
             rows += [
                 f"{label:{LABEL}}{first:{width}}{marks}".rstrip(),

@@ -78,4 +78,4 @@ def server():
 
 def pytest_addoption(parser):
     """Add the number of preemptions per schedule in the race tests."""
-    parser.addoption("--switches", type=int, default=1)
+    parser.addoption("--preemptions", type=int, default=1)

@@ -1,23 +1,32 @@
-"""`python -m tests.show_race`: two buyers of the last ticket, without the lock and with it.
+"""Show a race: `python -m tests.show_race`, or the arguments that a failed test prints.
 
-With the arguments that a failed test names, it shows that run.
+Without arguments: the last ticket is sold twice without the row lock, then the same schedule with
+the lock.
 """
 
+import os
 import sys
 
-from tests import test_races
-from tests.racing import NotSerialError, explore, page
+from tests.racing import NotLinearizableError, explore, replay
+from tests.scenarios import MUTANTS, Shop, mutant
+from tests.trace import render_trace
 
 
-def main(world="WithoutRowLocks", first="sell_last", second="sell_last", *turns):
-    """Return the page of a run, or of the first one that sells the ticket twice, and its like."""
-    shop = getattr(test_races, world)
-    if turns:
-        return page(shop, first, second, [(turn[0], int(turn[1:])) for turn in turns])
-    try:
-        return explore(shop, first, second)
-    except NotSerialError as twice:
-        return f"{twice}\n\n\n{main('Shop', first, second, str(twice).split()[-1])}"
+def main(name="reduce_without_row_lock", first="sell_last", second="sell_last", *slices):
+    """Return the traces of the runs to show."""
+    scenario = mutant(name, MUTANTS[name][1:]) if name in MUTANTS else Shop
+    if slices:
+        schedule = [(each[0], int(each[1:])) for each in slices]
+        runs = [replay(scenario, (first, second), schedule)]
+    else:
+        try:
+            explore(scenario, first, second)
+        except NotLinearizableError as error:
+            runs = [error.run, replay(Shop, (first, second), error.run.schedule)]
+        else:
+            return f"{name} {first} {second} is linearizable."
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return "\n\n".join(render_trace(run, colour=colour) for run in runs)
 
 
 if __name__ == "__main__":

@@ -49,12 +49,10 @@ def test_the_session_prints_the_output_shown_even_if_repeated(server):
 
 
 def test_roles_are_enabled_by_the_command_shown():
-    [(name, value)] = re.findall(
-        r"^(INVENTORY_TOKENS)=(\S+) \.venv/bin/python run\.py", README, re.MULTILINE
-    )
-    [header] = re.findall(r"-H '(Authorization: .*?)'", README)
+    [tokens] = re.findall(r"`INVENTORY_TOKENS=(\S+) \.venv/bin/python run\.py`", README)
+    [header] = re.findall(r"`-H '(Authorization: .*?)'`", README)
 
-    with running_server(**{name: value}) as process:
+    with running_server(INVENTORY_TOKENS=tokens) as process:
         ask = ["curl", "-s", "-w", "%{http_code}", "-o", "/dev/null", f"{url_of(process)}/products"]
         statuses = [subprocess.check_output(c, text=True) for c in (ask, [*ask, "-H", header])]
 
@@ -75,5 +73,5 @@ def test_the_subscriber_sends_each_change(monkeypatch):
     product = names["app"].extensions["inventory"].create_product("Laptop", "LTP-123", 20)
 
     stream, fields = sent.get(timeout=TIMEOUT)
-    assert (stream, fields["product"]) == ("stock", product.id)
+    assert (stream, fields["id"]) == ("stock", product.id)
     assert '"type":"CREATED","change":20,"stock":20' in fields["movement"]

@@ -27,13 +27,15 @@ def test_the_critical_section_is_quoted_from_the_code():
     assert textwrap.dedent(inspect.getsource(InventoryService._apply)) in README  # noqa: SLF001
 
 
-def test_links_lead_to_files_that_define_the_names():
-    links = re.findall(r"\[`([\w./]+)`\]\(([\w/.]+)\)", README)
-    assert len(links) > 20
+def test_links_lead_to_the_files_and_tests_that_they_name():
+    files = re.findall(r"\[`[\w./]+`\]\(([\w/.]+)\)", README)
+    tests = re.findall(r'\[test\]\((.*?)#L(\d+) "(\w+)"\)', README)
 
-    for name, path in links:
-        defined = rf"\b(def|class) {name.rpartition('.')[2]}\b"
-        assert path.endswith(name) or re.search(defined, (ROOT / path).read_text()), (name, path)
+    assert len(files) > 5
+    assert all((ROOT / path).is_file() for path in files)
+    assert len(tests) > 10
+    for path, line, name in tests:
+        assert f"def {name}(" in (ROOT / path).read_text().splitlines()[int(line) - 1]
 
 
 def test_the_session_prints_the_output_shown_even_if_repeated(server):

@@ -58,7 +58,7 @@ def _rows(run):
         yield thread, f"{text:{COLUMN}}|" if thread == "A" else f"{'':{COLUMN}}| {text}"
     if len(shown) < len(steps):
         left_out = len(steps) - len(shown)
-        yield "A", f"Left out: {left_out} nested calls, the same as in a serial run."
+        yield "A", f"Left out: the {left_out} most deeply nested calls."
 
 
 def _name(code):

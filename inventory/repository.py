@@ -63,7 +63,7 @@ class InMemoryProductRepository:
         return row if row and row.current else None
 
     def find_row_by_sku(self, sku: str) -> Row | None:
-        """Return the row of the product that is not deleted and has this SKU."""
+        """Return the row of the product that has this SKU and is not deleted."""
         row = self._rows_by_sku.get(fold_sku(sku))
         return row if row and row.live else None
 

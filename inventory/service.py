@@ -113,7 +113,7 @@ class InventoryService:
         raise ProductNotFoundError
 
     def _stamp(self) -> Stamp:
-        """Return the time and the caller. Read it under the row lock: waiting makes it stale."""
+        """Return the time and the caller. Of an existing row, the caller holds the lock."""
         return Stamp(self._clock(), self._actor())
 
     def _load_for_update(self, row: Row, now: datetime) -> Product | None:
@@ -160,7 +160,10 @@ class InventoryService:
         return self._products.find_row(item.target)
 
     def _apply_batch(self, items: Sequence[BatchItem], rows: Sequence[Row | None]) -> list[Product]:
-        """Compute all new versions, then commit them. The caller holds the locks of the rows."""
+        """Compute all new versions, then commit them. The caller holds the locks of the rows.
+
+        Write-offs are committed at once, even if an item is rejected.
+        """
         stamp = self._stamp()
         pending: dict[Row, list[Product]] = {}
         results = []

@@ -84,7 +84,7 @@ def build_document(app: Flask, *, roles: bool) -> dict[str, Any]:
         },
         "security": [{"bearer": []}] if roles else [],
         "tags": [
-            {"name": name, "description": sys.modules[each.import_name].__doc__}
+            {"name": name, "description": str(sys.modules[each.import_name].__doc__).split("\n")[0]}
             for name, each in app.blueprints.items()
         ],
         "paths": _extract_schemas(paths, schemas),

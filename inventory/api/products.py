@@ -1,7 +1,7 @@
 """The five core endpoints: a product and its stock.
 
-`endpoint` parses the request as declared. It passes the fields of the body as `body` and, on PUT, the
-versions that `If-Match` names as `expected`. The model validates the values.
+`endpoint` parses the request as declared. It passes the fields of the body as `body` and, on PUT,
+the versions that `If-Match` names as `expected`. The model validates the values.
 """
 
 from typing import Any

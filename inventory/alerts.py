@@ -54,24 +54,18 @@ def log_alert(product: Product) -> None:
 class Webhook:
     """Posts alerts to a URL as JSON. Only a 2xx response is a success; redirects are not followed.
 
-    A failed attempt is repeated with exponential backoff until `RETRY_PERIOD` is over.
+    A failed attempt is repeated with exponential backoff until `RETRY_PERIOD` is over. An attempt
+    lasts as long as the receiver sends some data every `TIMEOUT` seconds.
 
     Args:
         url: http or https. A user and a password in it are sent as Basic authentication.
         clock: returns the current time, aware and in UTC.
-        sleep: waits for a number of seconds.
 
     Raises:
         SettingError: the URL is malformed. The message does not repeat it: it may be secret.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        clock: Callable[[], datetime] = utc_now,
-        sleep: Callable[[float], object] = time.sleep,
-    ) -> None:
+    def __init__(self, url: str, *, clock: Callable[[], datetime] = utc_now) -> None:
         parts = _split_url(url)
         host_and_port = parts.netloc.rpartition("@")[2]
         self._connect: Callable[[], HTTPConnection]
@@ -86,7 +80,7 @@ class Webhook:
             credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             encoded = base64.b64encode(credentials.encode()).decode()
             self._headers["Authorization"] = f"Basic {encoded}"
-        self._clock, self._sleep = clock, sleep
+        self._clock = clock
 
     def __call__(self, product: Product) -> None:
         """Post an alert until it succeeds, or abandon it and log an error."""
@@ -100,15 +94,18 @@ class Webhook:
             "at": timestamp(product.updated_at),
         }
         body = json.dumps(alert).encode()
+        # The clock may jump, and `updated_at` may be ahead of it: use it once, with an upper bound.
+        age = max(self._clock() - product.updated_at, timedelta(0))
+        deadline = time.monotonic() + (RETRY_PERIOD - age).total_seconds()
         pause = FIRST_PAUSE
         while failure := self._post(body):
-            left = (product.updated_at + RETRY_PERIOD - self._clock()).total_seconds()
+            left = deadline - time.monotonic()
             if left <= 0:
                 log.error("alert %s abandoned: %s", alert["id"], failure)
                 return
             if pause == FIRST_PAUSE:
                 log.warning("alert %s failed and will be retried: %s", alert["id"], failure)
-            self._sleep(min(pause, left))
+            time.sleep(min(pause, left))
             pause = min(2 * pause, MAX_PAUSE)
 
     def _post(self, body: bytes) -> str | None:

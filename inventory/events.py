@@ -71,7 +71,7 @@ class Subscription:
         """Start the thread if none is alive. The caller holds the lock."""
         if self._thread is None or not self._thread.is_alive():
             thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            with suppress(RuntimeError):  # the limit of threads is reached: the next put retries
+            with suppress(Exception):  # no more threads or memory: the next put retries
                 thread.start()
                 self._thread = thread
 
@@ -83,7 +83,7 @@ class Subscription:
             try:
                 self._subscriber(product)
             except BaseException:
-                with suppress(Exception):  # a log handler may raise, too
+                with suppress(BaseException):  # a log handler may raise, too
                     version = product.version, product.id
                     log.exception("%s failed on version %d of product %s", self._name, *version)
             finally:
@@ -108,5 +108,6 @@ def _reset_all() -> None:
         subscription.reset()
 
 
-# A forked child has none of its parent's threads, and the parent delivers its own versions.
+# The parent delivers its own versions, and a child does not inherit its threads. Fork before the
+# first request: a lock that another thread holds would stay locked in the child.
 os.register_at_fork(after_in_child=_reset_all)

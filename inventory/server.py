@@ -5,7 +5,8 @@ import re
 import signal
 import socket
 import threading
-from io import BytesIO
+from io import BufferedIOBase, BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 from flask import Flask
@@ -68,10 +69,12 @@ class RequestHandler(WSGIRequestHandler):
         return True
 
     def make_environ(self) -> dict[str, Any]:
-        """Return the WSGI environment; a chunked body is parsed more strictly."""
+        """Return the WSGI environment; the framing of a chunked body is validated strictly."""
         environ = super().make_environ()
         if "wsgi.input_terminated" in environ:
-            environ["wsgi.input"] = _ChunkedBody(self.rfile)  # type: ignore[arg-type]
+            environ["wsgi.input"] = _ChunkedBody(_CrlfLines(self.rfile))  # type: ignore[arg-type]
+        # Werkzeug discards an unread body with `read`, which blocks until the client closes.
+        self.rfile = SimpleNamespace(read=self.rfile.read1, close=self.rfile.close)  # type: ignore[assignment]
         return environ
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
@@ -86,3 +89,16 @@ class _ChunkedBody(DechunkedInput):
         if not re.fullmatch(rb"[0-9A-Fa-f]+\r\n", size):
             raise OSError
         return int(size, 16)
+
+
+class _CrlfLines:
+    """A stream whose lines end in CR LF. Werkzeug also accepts a chunk that ends in CR or LF."""
+
+    def __init__(self, stream: BufferedIOBase) -> None:
+        self.read, self._stream = stream.read, stream
+
+    def readline(self, limit: int) -> bytes:
+        line = self._stream.readline(limit)
+        if not line.endswith(b"\r\n"):
+            raise OSError
+        return line

@@ -8,6 +8,7 @@ import threading
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
@@ -164,14 +165,11 @@ def pauses():
 
 
 @pytest.fixture
-def webhook(clock, pauses):
-    """Create a webhook whose pauses advance the fake clock instead of sleeping."""
-
-    def sleep(seconds):
-        pauses.append(seconds)
-        clock.advance(seconds)
-
-    return lambda url: Webhook(url, clock=clock, sleep=sleep)
+def webhook(clock, pauses, monkeypatch):
+    """Create a webhook whose time passes only in its pauses, without sleeping."""
+    fake_time = SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append)
+    monkeypatch.setattr("inventory.alerts.time", fake_time)
+    return lambda url: Webhook(url, clock=clock)
 
 
 def test_an_alert_is_posted_to_the_url_of_the_environment(receiver, monkeypatch):
@@ -220,7 +218,12 @@ def test_a_post_is_retried_with_the_same_id_until_it_succeeds(
     assert "secret" not in caplog.text
 
 
-def test_an_alert_is_abandoned_15_minutes_after_it_was_raised(webhook, pauses, low, caplog):
+@pytest.mark.parametrize("seconds", [0, -86400], ids=["now", "clock-set-back"])
+def test_an_alert_is_abandoned_15_minutes_after_it_was_raised(
+    webhook, pauses, low, clock, caplog, seconds
+):
+    clock.advance(seconds)
+
     webhook("http://user:secret@127.0.0.1:1/token")(low)
 
     assert sum(pauses) == 900

@@ -90,6 +90,13 @@ def test_a_key_cannot_be_reused_with_a_different_request(client, url, method, pa
     assert stock(client, url) == 19
 
 
+def test_path_and_body_are_told_apart(client, url):
+    """A path may contain a line break, like the one in front of the body."""
+    client.delete(url, data=b"{\n}", headers=KEY)
+
+    assert client.delete(f"{url}%0A%7B", data=b"}", headers=KEY).status_code == 422
+
+
 def test_a_rejected_request_is_not_stored(client, url):
     assert client.put(f"{url}/reduce", json={"quantity": 21}, headers=KEY).status_code == 400
     retry = client.put(f"{url}/reduce", json={"quantity": 20}, headers=KEY)

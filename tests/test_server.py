@@ -147,6 +147,7 @@ def test_a_truncated_or_malformed_head_changes_nothing(server, request_bytes):
         assert json.load(response)["stock"] == 20
 
 
+PHONE = b'{"name": "Phone", "sku": "PHN-7"}'
 CHUNKED = b"POST /products HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%b"
 
 
@@ -165,6 +166,15 @@ CHUNKED = b"POST /products HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%b"
         (CHUNKED % b"zz\r\n", 400),
         (CHUNKED % b"0x2\r\n{}\r\n0\r\n\r\n", 400),
         (CHUNKED % b"2\n{}\n0\n\n", 400),
+        *(
+            (CHUNKED % (b"%x\r\n%s" % (len(PHONE) + extra, PHONE + rest)), 400)
+            for extra, rest in [
+                (0, b"\r\n0\r\n\r"),
+                (1, b"\r\n0\r\n\r\n"),
+                (0, b"\n0\r\n\r\n"),
+                (0, b"\r\n0\r\n\n"),
+            ]
+        ),
         (b"POST /products HTTP/1.1\r\nContent-Length: 9\r\n\r\n{}", 400),
     ],
 )
@@ -201,6 +211,14 @@ def test_an_http_1_0_client_receives_no_chunks(server):
     received = exchange(server, b"GET /reports/inventory.csv HTTP/1.0\r\n\r\n")
 
     assert received.partition(b"\r\n\r\n")[2].startswith(b"id,name,sku,")
+
+
+def test_an_unread_body_does_not_delay_the_end_of_a_response(server):
+    """An HTTP/1.0 client reads until the connection is closed."""
+    host, port = server.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=TIMEOUT) as connection:
+        connection.sendall(b"GET /reports/inventory.csv HTTP/1.0\r\n\r\n" + b"x" * 20_000)
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.0 200 ")
 
 
 @pytest.fixture

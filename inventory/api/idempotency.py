@@ -92,6 +92,6 @@ def execute_once(body: bytes, execute: Callable[[], Response]) -> Response:
     key = request.environ["HTTP_IDEMPOTENCY_KEY"].strip(" \t")
     if not re.fullmatch(KEY, key):
         raise InvalidValueError("Idempotency-Key must be 1 to 255 visible ASCII characters")
-    digest = hashlib.sha256(f"{request.method} {request.path}\n".encode() + body).digest()
+    digest = hashlib.sha256(f"{request.method} {request.path!r}\n".encode() + body).digest()
     keys: IdempotencyKeys = current_app.extensions["idempotency"]
     return keys.execute_once(current_actor(), key, digest, execute)

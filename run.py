@@ -2,7 +2,7 @@
 
 import signal
 
-# Block Ctrl-C and SIGTERM until `serve` waits for them, so that they never cause a traceback.
+# Block Ctrl-C and SIGTERM until `serve` waits for them: from here on, they cause no traceback.
 signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
 
 import argparse  # noqa: E402

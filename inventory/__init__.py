@@ -28,9 +28,9 @@ def create_app(
     """Create an app with an empty inventory of its own.
 
     Args:
-        config: Flask's settings, and two that override the environment: `INVENTORY_WEBHOOK_URL`,
+        config: settings of Flask, and two that override the environment: `INVENTORY_WEBHOOK_URL`,
             to which low-stock alerts are posted, and `INVENTORY_TOKENS`, which enables roles.
-        subscribers: called with each version of each product, each on a thread of its own.
+        subscribers: called with each version of each product, on one thread per subscriber.
         clock: returns the current time, aware and in UTC.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Domain errors. `str(error)` is a message for the client."""
+"""Domain errors, whose text is for clients, and `SettingError`."""
 
 from typing import Self
 
@@ -6,7 +6,7 @@ from typing import Self
 class InventoryError(Exception):
     """Base class of the errors that a client can cause."""
 
-    message: str  # of an error that is raised without one
+    message = "Invalid request"  # the default
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.message)
@@ -17,7 +17,7 @@ class InventoryError(Exception):
 
 
 class InvalidValueError(InventoryError):
-    """A value violates a rule; the message names the field."""
+    """A value violates a rule."""
 
 
 class InsufficientStockError(InventoryError):
@@ -45,4 +45,4 @@ class ProductChangedError(InventoryError):
 
 
 class SettingError(Exception):
-    """The app cannot start with a setting; the message names it."""
+    """A setting is malformed; the message names it."""

@@ -1,4 +1,4 @@
-"""Delivery of versions to subscribers, outside every lock and on a thread per subscriber."""
+"""Delivery of versions to subscribers, outside the row locks, on one thread per subscriber."""
 
 import atexit
 import logging

@@ -37,7 +37,7 @@ class MovementType(StrEnum):
 
 
 class Stamp(NamedTuple):
-    """The time of a change (UTC) and the name of the caller, None if roles are off."""
+    """The time of a change (UTC) and the name of the caller, None if there is none."""
 
     at: datetime
     actor: str | None = None
@@ -55,12 +55,12 @@ class Product(NamedTuple):
         stock: units on hand, 0 to `MAX_QUANTITY`.
         reorder_level: the status is `LOW_STOCK` at this stock and below; same range.
         created_at: UTC.
-        updated_at: time of the change, UTC; strictly increases from version to version.
+        updated_at: time of the change, UTC, or 1 µs after the previous version if that is later.
         version: 1 at creation, incremented by each change.
         movement: type of the change.
         change: units added (positive) or removed (negative), or 0.
         actor: name of the caller who made the change, or None.
-        lots: the units that expire, a part of `stock`.
+        lots: the units that expire, a part of `stock`; empty in the history.
     """
 
     id: str
@@ -120,7 +120,7 @@ class Product(NamedTuple):
 
         Raises:
             InvalidValueError: `quantity` is not an integer of at least 1, the stock would exceed
-                `MAX_QUANTITY`, or the expiry violates `check_expiry` or needs a lot too many.
+                `MAX_QUANTITY`, the expiry violates `check_expiry`, or the lots exceed `MAX_LOTS`.
         """
         check_integer("quantity", quantity, minimum=1)
         check_integer("stock", self.stock + quantity, minimum=0)
@@ -132,6 +132,8 @@ class Product(NamedTuple):
 
     def reduced(self, stamp: Stamp, quantity: int) -> Self:
         """Return the next version, with fewer units: earliest expiry first, no expiry last.
+
+        Lots that have expired must have been written off.
 
         Raises:
             InvalidValueError: `quantity` is not an integer of at least 1.

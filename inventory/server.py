@@ -1,4 +1,4 @@
-"""The server of `run.py`: malformed HTTP is rejected in JSON, and a signal ends it quietly."""
+"""The server of `run.py`: rejects malformed HTTP with JSON errors, exits cleanly on a signal."""
 
 import gc
 import re
@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.serving import BaseWSGIServer, DechunkedInput, WSGIRequestHandler, make_server
 
 # A full collection would visit every product, and products form no reference cycles. The third
-# threshold effectively disables it. The cycles that requests leave behind are collected young.
+# threshold effectively disables it; most of the cycles that requests create are collected young.
 GC_THRESHOLDS = (*gc.get_threshold()[:2], 1_000_000)
 
 MAX_LINE = 65_536  # bytes, as in http.client; http.server rejects longer header lines
@@ -26,7 +26,7 @@ _HEAD = re.compile(
 
 
 def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
-    """Return a server that is already listening. Raises `OSError` or `OverflowError`."""
+    """Return a listening server. Raises `OSError`, `OverflowError` or `TypeError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as sock:
         return make_server(
@@ -43,8 +43,9 @@ def serve(server: BaseWSGIServer) -> None:
 
 
 class RequestHandler(WSGIRequestHandler):
-    """Rejects requests that violate RFC 9112, with JSON errors, before they reach the app."""
+    """Rejects truncated and malformed request heads with JSON errors."""
 
+    raw_requestline: bytes
     timeout = HEAD_TIMEOUT
     default_request_version = "HTTP/1.1"  # so that an early error has a status line
     error_content_type = "application/json"
@@ -52,13 +53,17 @@ class RequestHandler(WSGIRequestHandler):
 
     def parse_request(self) -> bool:
         """Read and validate the head of a request; return whether the app may process it."""
+        if not self.raw_requestline.strip(b"\r\n"):  # RFC 9112, 2.2: ignore one empty line
+            self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
         lines = [line := self.raw_requestline]
         while line.strip(b"\r\n") and len(line) <= MAX_LINE and len(lines) <= MAX_HEADERS + 1:
             lines.append(line := self.rfile.readline(MAX_LINE + 1))
         self.connection.settimeout(None)  # a client may pause while it sends or receives a body
         head = b"".join(lines)
         stream, self.rfile = self.rfile, BytesIO(head[len(lines[0]) :])
-        parsed = super().parse_request()  # which has sent an error if it returns False
+        parsed = (
+            super().parse_request()
+        )  # sends an error if it returns False, except for an empty line
         self.rfile = stream
         if not parsed:
             return False

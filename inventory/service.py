@@ -18,7 +18,7 @@ from inventory.repository import InMemoryProductRepository, Row
 
 Change = Callable[[Product, Stamp], Product]  # returns the next version
 Expected = Container[int] | None  # the versions that may be changed, or None for any
-PAGE_SCAN_BUDGET = 10_000  # products and lots that a page may scan, to bound its latency
+PAGE_SCAN_BUDGET = 10_000  # a page ends when it has scanned that many products and lots
 
 
 class BySku(NamedTuple):
@@ -103,7 +103,7 @@ class InventoryService:
         """
         row = self._products.find_row(product_id)
         if row:
-            with row.lock:  # other writers of this product block here until the commit
+            with row.lock:  # serializes the writers of this product
                 stamp = self._stamp()
                 product = self._load_for_update(row, stamp.at)  # re-read under the lock
                 if product:
@@ -127,7 +127,7 @@ class InventoryService:
         return product
 
     def _load(self, row: Row) -> Product | None:
-        """Return the same as `_load_for_update`, without the row lock unless a lot has expired."""
+        """Load like `_load_for_update`, but lock-free unless a lot has expired."""
         product = row.live
         if product and product.lots and product.has_expired(self._clock()):
             with row.lock:
@@ -183,11 +183,11 @@ class InventoryService:
         return results
 
     def list_movements(self, product_id: str, *, after: int = 0, limit: int = 100) -> list[Product]:
-        """Return up to `limit` versions of a product, deleted or not, after version `after`."""
+        """Return up to `limit` versions after version `after`, without lots, deleted or not."""
         row = self._products.find_row(product_id)
         if row is None:
             raise ProductNotFoundError
-        self._load(row)  # writes off expired lots
+        self._load(row)  # writes off expired lots unless the product is deleted
         return row.versions(after, limit)
 
     def delete_product(self, product_id: str, *, expected: Expected = None) -> Product:
@@ -222,8 +222,8 @@ class InventoryService:
     ) -> tuple[list[Product], str | None]:
         """Return a page of products in order of creation, and the cursor of the next page or None.
 
-        A product that exists throughout appears on exactly one page. A page ends early when it
-        has scanned `PAGE_SCAN_BUDGET` products and lots.
+        Without a status, a product that exists throughout appears on exactly one page. A page
+        ends early when it has scanned `PAGE_SCAN_BUDGET` products and lots.
 
         Raises:
             InvalidValueError: the SKU is malformed, the cursor is unknown, or both are given.
@@ -254,6 +254,6 @@ class InventoryService:
         return page, None
 
     def iterate_products(self, status: StockStatus | None = None) -> Iterator[Product]:
-        """Return an iterator over the products in order of creation, of one status if given."""
+        """Return an iterator over the products that exist now, in order of creation."""
         products = map(self._load, self._products.scan())
         return (p for p in products if p and (status is None or p.status == status))

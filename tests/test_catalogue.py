@@ -73,7 +73,7 @@ def test_a_page_has_100_products_by_default(client, service):
     assert len(client.get("/products?limit=1000").json["products"]) == 101
 
 
-def test_a_page_scans_at_most_10000_products(service):
+def test_a_page_ends_after_scanning_10000_products(service):
     """Deleted products count, so a page may be empty and still have a next one."""
     for number in range(10_001):
         product = service.create_product("P", f"P-{number}", stock=number // 10_000)

@@ -1,4 +1,4 @@
-"""Safe retries: a request that is repeated with its `Idempotency-Key` changes nothing."""
+"""Safe retries: a request that is repeated with its `Idempotency-Key` replays its response."""
 
 import socket
 

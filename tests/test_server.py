@@ -186,6 +186,10 @@ def test_malformed_http_is_rejected_in_json(server, request_bytes, status):
     assert list(json.loads(body)) == ["error", "message"]
 
 
+def test_one_empty_line_before_a_request_is_ignored(server):
+    assert exchange(server, b"\r\nGET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_head_has_at_most_99_header_lines(server):
     headers = b"".join(b"a%d: b\r\n" % number for number in range(99))
 

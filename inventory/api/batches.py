@@ -23,7 +23,7 @@ def bulk_update(body: dict[str, Any]) -> Response:
     """Change the stock of several products, or of none.
 
     The items are applied in order; a product may occur any number of times. If an item is
-    rejected, nothing changes, and the error message starts with the item, such as `updates[3]: `.
+    rejected, no item is applied, and the message starts with the item, such as `updates[3]: `.
     """
     products = current_service().bulk_update(_parse_items(body["updates"]))
     results = [{"productId": product.id, "newStock": product.stock} for product in products]

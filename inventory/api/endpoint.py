@@ -10,7 +10,7 @@ from flask import Response, request
 from inventory.api.idempotency import execute_once
 from inventory.api.parsing import (
     expected_versions,
-    is_known,
+    matches_if_none_match,
     parse_body,
     parse_query,
     read_body,
@@ -31,14 +31,14 @@ class Endpoint:
     - `expected`: the versions that `If-Match` names, for PUT and DELETE.
 
     Attributes:
-        view: the function that Flask would call.
+        view: the view function.
         response: schema of the response body, or None if it is empty.
-        status: of a successful response; 201 implies a `Location`.
+        status: status of a successful response; 201 implies a `Location`.
         body: schema of the request body, or None for GET.
         query: schema of the query parameters, as fields of an object.
         errors: statuses that do not follow from the rest of the declaration.
         versioned: the response has an `ETag`, and GET accepts `If-None-Match`.
-        media_type: of the response.
+        media_type: media type of the response.
     """
 
     view: Callable[..., Response]
@@ -60,7 +60,7 @@ class Endpoint:
             arguments |= parse_query(self.query)
         if self.body is None:
             response = self.view(**arguments)
-            if self.versioned and is_known(response.headers["ETag"]):
+            if self.versioned and matches_if_none_match(response.headers["ETag"]):
                 response.status_code = 304  # Werkzeug sends no body with it
             return response
         if request.method == "POST":

@@ -23,8 +23,8 @@ _REASONS = {
     401: "The token is missing or unknown.",
     403: "The role does not permit it.",
     404: "No such product, or it is deleted; for a restore, no deleted product has this id.",
-    409: "Another product has this SKU, in any letter case.",
-    412: "The product is at no version that `If-Match` names.",
+    409: "Another product has this SKU, by canonical caseless matching.",
+    412: "The version of the product does not match `If-Match`.",
     413: "The body is larger than 1 MiB.",
     422: "The `Idempotency-Key` was already used with a different request.",
 }
@@ -174,8 +174,8 @@ def _error(status: int) -> dict[str, Any]:
 
 
 def _add_links(operations: list[dict[str, Any]]) -> None:
-    """Link each response that contains the id of a product to the operations that take one."""
-    takers = [
+    """Link each response with a product's id as a field to the operations that take one."""
+    targets = [
         each["operationId"]
         for each in operations
         if any(parameter["in"] == "path" for parameter in each["parameters"])
@@ -186,7 +186,7 @@ def _add_links(operations: list[dict[str, Any]]) -> None:
             for name in {"id", "productId"} & media["schema"].get("properties", {}).keys():
                 parameters = {"id": f"$response.body#/{name}"}
                 success["links"] = {
-                    taker: {"operationId": taker, "parameters": parameters} for taker in takers
+                    target: {"operationId": target, "parameters": parameters} for target in targets
                 }
 
 

@@ -18,7 +18,7 @@ MAX_BODY = 1024 * 1024  # bytes
 
 _TAGS = re.compile(TAGS)
 _STRONG_VERSION = re.compile(r'(?<!W/)"([1-9][0-9]{0,17})"')
-# RFC 3339; fromisoformat checks the ranges, but accepts hour 24.
+# RFC 3339; fromisoformat checks the ranges, but accepts hour 24 in later Python versions.
 _DATE_TIME = re.compile(
     r"\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:[0-5]\d)", re.ASCII
 )
@@ -75,11 +75,11 @@ def parse_body(body: bytes, schema: Schema) -> dict[str, Any]:
 def parse_fields(given: Any, schema: Schema) -> dict[str, Any]:
     """Return the fields of a JSON object, with the defaults of absent ones.
 
-    The model validates values, except `expiresAt`, which is parsed here because JSON has no type
-    for times.
+    Only the value of `expiresAt` is parsed here, because JSON has no type for times.
 
     Raises:
-        InvalidValueError: a field is unknown or missing, or `expiresAt` is malformed.
+        InvalidValueError: `given` is not an object, a field is unknown or missing, or `expiresAt`
+            is malformed.
     """
     if not isinstance(given, dict):
         raise InvalidValueError("must be a JSON object")
@@ -150,7 +150,7 @@ def reject_if_match() -> None:
         raise InvalidValueError("If-Match is only supported on add, reduce and DELETE")
 
 
-def is_known(etag: str) -> bool:
+def matches_if_none_match(etag: str) -> bool:
     """Return whether `If-None-Match` names this tag. A malformed header is ignored."""
     tags = request.environ.get("HTTP_IF_NONE_MATCH", "").strip(" \t")
     return tags == "*" or (etag in tags and bool(_TAGS.fullmatch(tags)))

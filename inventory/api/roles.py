@@ -22,7 +22,7 @@ MANAGER_ENDPOINTS = {
     "openapi.get_root",
     "openapi.get_document",
 }
-"""The endpoints that the role manager may call. All others require the role admin."""
+"""The endpoints that a manager may call. All others require the role admin, except OPTIONS."""
 
 _ENTRY = re.compile(r"\s*([^:\s]+):(admin|manager):([!-~]+)\s*")
 

@@ -1,4 +1,4 @@
-"""Fields, parameters and headers, each described once, as JSON Schema (draft 2020-12)."""
+"""Descriptions of fields, parameters and headers, as JSON Schema (draft 2020-12)."""
 
 from itertools import groupby
 from typing import Any
@@ -58,7 +58,7 @@ FIELDS: dict[str, Schema] = {
     "productId": _string("Id of a product: a UUID, accepted in any letter case.", **_ID),
     "name": _string(
         "Name of the product, without leading and trailing whitespace, which is stripped. Control "
-        "characters and line separators are rejected.",
+        "characters and line separators within it are rejected.",
         title="Name",
         minLength=1,
         maxLength=MAX_NAME,
@@ -67,7 +67,7 @@ FIELDS: dict[str, Schema] = {
     "sku": _string(
         "Stock keeping unit: printable characters, stripped like `name`. Unique among products "
         "that are not deleted, by Unicode canonical caseless matching (`ltp-123` is `LTP-123`). "
-        "The pattern omits printable characters above U+FFFF, which are accepted, too.",
+        "The pattern describes the stripped value, without characters above U+FFFF.",
         title="Sku",
         minLength=1,
         maxLength=MAX_SKU,
@@ -96,7 +96,9 @@ FIELDS: dict[str, Schema] = {
     ),
     "success": {"type": "boolean", "description": "Always true."},
     "error": {"type": "boolean", "description": "Always true."},
-    "message": _string("Names the field and the rule.", examples=["Product not found"]),
+    "message": _string(
+        "The reason, with the name of the field if there is one.", examples=["Product not found"]
+    ),
     "operation": _string("Whether units are added or taken.", enum=["add", "reduce"]),
     "version": _integer("Version that the change produced, without gaps.", 1, MAX_QUANTITY, 2),
     "type": _string("Type of the change.", title="MovementType", enum=list(MovementType)),

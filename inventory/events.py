@@ -59,8 +59,6 @@ class Subscription:
     def drain(self, deadline: float) -> None:
         """Wait until all is delivered, or log the rest when `time.monotonic()` is `deadline`."""
         with self._changed:
-            if self._undelivered:
-                self._ensure_thread()
             seconds = max(0, deadline - time.monotonic())
             self._changed.wait_for(lambda: not self._undelivered, seconds)
             left = len(self._undelivered)

@@ -1,7 +1,6 @@
 """Cost of the API: `python -m tests.benchmark`, or with `--full` also for a million products.
 
-Times are medians of interleaved rounds of one run. Compare the ratios: other load on the machine
-affects both sides of a ratio.
+Each ratio is the median of rounds that measure both sides: other load on the machine affects both.
 """
 
 import gc
@@ -20,9 +19,6 @@ from flask import Flask, request
 from werkzeug.test import EnvironBuilder
 
 from inventory import create_app, server
-from inventory.repository import InMemoryProductRepository
-from inventory.service import BatchItem, InventoryService
-from tests.support import add
 
 ROUNDS = 15
 CALLS = 300
@@ -36,11 +32,9 @@ def main():
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
 
     apps = {size: filled_app(size) for size in sizes}
-    print_service_calls(apps)
     print_requests(apps)
     del apps
     print_threads()
-    print_pauses(sizes[-1])
 
 
 def filled_app(size):
@@ -49,29 +43,6 @@ def filled_app(size):
     service = app.extensions["inventory"]
     products = [service.create_product("Laptop", f"LTP-{n}", 10**9, 5) for n in range(size)]
     return app, products[size // 2].id
-
-
-def print_service_calls(apps):
-    """Print the microseconds of each use case for each number of products."""
-    print(f"\n{'service call, µs':24}" + "".join(f"{size:>12,}" for size in apps))
-    rows = []
-    for app, product_id in apps.values():
-        service = app.extensions["inventory"]
-        skus = (f"NEW-{n}" for n in itertools.count())
-        items = [BatchItem(product_id, add(1))] * 2
-        rows.append(
-            {
-                "create_product": lambda s=service, skus=skus: s.create_product("L", next(skus), 1),
-                "get_product": partial(service.get_product, product_id),
-                "add_stock": partial(service.add_stock, product_id, 1),
-                "reduce_stock": partial(service.reduce_stock, product_id, 1),
-                "bulk_update, 2 items": partial(service.bulk_update, items),
-                "list_products, 100": partial(service.list_products, cursor=product_id),
-            }
-        )
-    for name in rows[0]:
-        costs = medians(*(calls[name] for calls in rows))
-        print(f"{name:24}" + "".join(f"{cost * 1e6:12.2f}" for cost in costs))
 
 
 def print_requests(apps):
@@ -137,7 +108,7 @@ def print_threads():
 def thread_ratio(http, calls):
     """Return the throughput of many threads on one product, divided by that of one thread."""
     app = create_app()
-    service = app.extensions["inventory"] = InventoryService(InMemoryProductRepository())
+    service = app.extensions["inventory"]
     product_id = service.create_product("Hot", "HOT", 1).id
     over_http = requester(app, "PUT", f"/products/{product_id}/add", lambda: {"quantity": 1})
     call = over_http if http else partial(service.add_stock, product_id, 1)
@@ -161,32 +132,12 @@ def throughput(call, threads, calls):
     return calls / (time.perf_counter() - start)
 
 
-def print_pauses(size):
-    """Print the longest creation while the catalogue grows to `size` products."""
-    print(f"\nlongest pause while {size:,} products are created, ms")
-    for name, thresholds in (("Python's defaults", (700, 10, 10)), ("ours", server.GC_THRESHOLDS)):
-        gc.set_threshold(*thresholds)
-        service = InventoryService(InMemoryProductRepository())
-        longest = max(
-            timed(partial(service.create_product, "Laptop", f"LTP-{n}", 1), 1) for n in range(size)
-        )
-        print(f"{name:24}{longest * 1e3:12.1f}")
-        del service
-        gc.collect()
-
-
-def medians(*calls):
-    """Return the median seconds of each call; their rounds are interleaved."""
-    rounds = [[timed(call) for call in calls] for _ in range(ROUNDS)]
-    return [median(column) for column in zip(*rounds, strict=True)]
-
-
-def timed(call, repetitions=CALLS):
+def timed(call):
     """Return the seconds of one call, the mean of many."""
     start = time.perf_counter()
-    for _ in range(repetitions):
+    for _ in range(CALLS):
         call()
-    return (time.perf_counter() - start) / repetitions
+    return (time.perf_counter() - start) / CALLS
 
 
 if __name__ == "__main__":

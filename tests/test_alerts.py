@@ -17,7 +17,7 @@ from inventory.alerts import Webhook, log_alert, low_stock_alerts
 from inventory.errors import InsufficientStockError, SettingError
 from inventory.models import timestamp
 from inventory.service import BatchItem, BySku
-from tests.support import TIMEOUT, needs_ipv6
+from tests.support import TIMEOUT
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_unprintable_characters_of_a_sku_are_escaped_in_the_log(service, caplog)
 class Receiver:
     """An HTTP server that records each post and responds with the given statuses, then 204."""
 
-    def __init__(self, host="127.0.0.1", family=socket.AF_INET):
+    def __init__(self):
         self.posts = queue.Queue()
         self.statuses = []
         receiver = self
@@ -129,11 +129,8 @@ class Receiver:
             def log_message(self, *_):
                 pass
 
-        class Server(ThreadingHTTPServer):
-            address_family = family
-
-        self.server = Server((host.strip("[]"), 0), Handler)
-        self.url = f"http://{host}:{self.server.server_port}/hook"
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
         threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
 
     def post(self):
@@ -265,47 +262,12 @@ def test_a_slow_receiver_delays_no_request(receiver):
     assert [receiver.post()[2]["productId"] for _ in range(20)] == [p.id for p in products]
 
 
-@pytest.mark.parametrize(
-    ("user", "credentials"),
-    [("us%40er:pass%3Aword", b"us@er:pass:word"), ("ann", b"ann:"), (":key", b":key")],
-)
-def test_credentials_in_the_url_are_sent_as_basic_authentication(
-    receiver, webhook, low, user, credentials
-):
-    webhook(receiver.url.replace("//", f"//{user}@") + "?token=t")(low)
+def test_credentials_in_the_url_are_sent_as_basic_authentication(receiver, webhook, low):
+    webhook(receiver.url.replace("//", "//us%40er:pass%3Aword@") + "?token=t")(low)
 
     path, headers, _ = receiver.post()
     assert path == "/hook?token=t"
-    assert headers["Authorization"] == f"Basic {base64.b64encode(credentials).decode()}"
-
-
-@needs_ipv6
-def test_an_ipv6_receiver_is_reached(webhook, low):
-    receiver = Receiver("[::1]", socket.AF_INET6)
-
-    webhook(receiver.url.replace("/hook", "?token=t"))(low)
-
-    path, headers, _ = receiver.post()
-    assert (path, headers["Host"]) == ("/?token=t", receiver.url.split("/")[2])
-    receiver.close()
-
-
-@pytest.mark.parametrize(
-    ("url", "port"), [("http://[::1]/", 80), ("https://[::1]/", 443), ("http://a:81/", 81)]
-)
-def test_the_default_port_depends_on_the_scheme(monkeypatch, webhook, low, clock, url, port):
-    addresses = []
-
-    def create_connection(address, timeout, _):
-        addresses.append((address[1], timeout))
-        raise TimeoutError
-
-    monkeypatch.setattr("socket.create_connection", create_connection)
-    clock.advance(3600)
-
-    webhook(url)(low)
-
-    assert addresses == [(port, 5)]
+    assert headers["Authorization"] == f"Basic {base64.b64encode(b'us@er:pass:word').decode()}"
 
 
 @contextmanager

@@ -10,9 +10,8 @@ import pytest
 
 from inventory import create_app
 from inventory.events import Subscription, drain_all
-from inventory.models import Product
 from inventory.repository import InMemoryProductRepository
-from inventory.service import BatchItem, BySku, InventoryService
+from inventory.service import BatchItem, InventoryService
 from tests.support import TIMEOUT
 
 
@@ -199,28 +198,3 @@ def test_shutdown_has_one_deadline_for_all_apps(monkeypatch):
 
     assert len(deadlines) >= len(subscriptions)
     assert set(deadlines) == {102}
-
-
-def test_a_subscriber_that_reads_the_product_finds_the_version_or_a_later_one():
-    def read(commit):
-        product = service.get_product(commit.versions[-1].id)
-        found.append((product.version, [version.version for version in commit.versions]))
-
-    found: list[tuple[int, list[int]]] = []
-    service = InventoryService(InMemoryProductRepository(publish=read))
-    product = service.create_product("Laptop", "LTP-0")
-    service.add_stock(product.id, 1)
-    add = BatchItem(BySku("ltp-0"), lambda p, stamp: p.added(stamp, 1))
-    service.bulk_update([add, add])
-
-    assert found == [(1, [1]), (2, [2]), (4, [3, 4])]
-
-
-def test_product_versions_are_published_with_the_version_before():
-    commits = []
-    service = InventoryService(InMemoryProductRepository(publish=commits.append))
-    product = service.create_product("Laptop", "LTP-0", stock=1)
-    added = service.add_stock(product.id, 1)
-
-    assert isinstance(product, Product)
-    assert commits == [(None, (product,)), (product, (added,))]

@@ -7,9 +7,19 @@ import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from inventory import create_app
+from inventory.api.schemas import FIELDS
+from tests.support import MAX
 
 TOKENS = {"INVENTORY_TOKENS": "ann:admin:a,bob:manager:b"}
 TYPES = {dict: "object", list: "array", str: "string", int: "integer", bool: "boolean"}
+COMPONENTS = "Name Sku Expiry StockStatus MovementType Lot Product Movement BatchItem BatchResult"
+VOCABULARY = """
+    $ref additionalProperties anyOf components contact content default delete description enum
+    examples format get headers identifier in info items license links maxItems maxLength maximum
+    minItems minLength minimum name openapi operationId parameters paths pattern post properties
+    put required requestBody responses schema schemas security servers summary tags title type
+    url version
+"""
 ADD = {"sku": "LTP-123", "operation": "add", "quantity": 1}
 PRODUCT = {"name": "Phone", "sku": "PHN-7", "stock": 1, "expiresAt": "2099-12-01T00:00:00Z"}
 REQUESTS = {
@@ -96,24 +106,50 @@ def test_responses_are_as_declared(client, laptop, document, operations, name):
 def test_operation_ids_are_unique_and_references_resolve(document, operations):
     text = json.dumps(document)
     assert sorted(re.findall(r'"operationId": "(\w+)", "tags"', text)) == sorted(REQUESTS)
-    assert operations.keys() == REQUESTS.keys()
     schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert set(re.findall(r'"\$ref": "(.*?)"', text)) == schemas
+    takers = {name for name, (path, *_) in operations.items() if "{id}" in path}
+    assert operations["createProduct"][2]["responses"]["201"]["links"].keys() == takers
 
 
-def test_two_operations_are_described_in_full(operations):
-    path, method, status = operations["getStatus"]
-    _, _, delete = operations["deleteProduct"]
+def test_the_document_uses_the_vocabulary_of_openapi_and_json_schema(document):
+    text = json.dumps(document)
+    components = document["components"]["schemas"].keys()
+    assert components == {*COMPONENTS.split(), "StockChange", "Error"}
+    keys = set(re.findall(r'"([\w$]+)": ', text)) - FIELDS.keys() - components - REQUESTS.keys()
+    assert {key for key in keys if not key.isdigit()} <= set(VOCABULARY.split())
+    for key, values in {
+        "in": {"path", "query", "header"},
+        "format": {"uuid", "date-time", "uri-reference"},
+        "type": {*TYPES.values()},
+    }.items():
+        assert set(re.findall(rf'"{key}": "([^"]*)"', text)) == values
 
-    assert (path, method) == ("/products/{id}/status", "get")
-    assert (
-        status["summary"] == "Get the stock status of a product: whether it needs to be reordered"
+
+def test_add_stock_is_described_in_full(operations):
+    path, method, operation = operations["addStock"]
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    success = operation["responses"]["200"]
+
+    assert (path, method) == ("/products/{id}/add", "put")
+    assert operation["summary"] == "Add units to the stock of a product"
+    assert operation["description"].startswith("Units with an `expiresAt` form a lot, of which")
+    assert [(p["name"], p["in"], p["required"]) for p in operation["parameters"]] == [
+        ("id", "path", True),
+        ("If-Match", "header", False),
+        ("Idempotency-Key", "header", False),
+    ]
+    assert (schema["required"], [*schema["properties"]]) == (
+        ["quantity"],
+        ["quantity", "expiresAt"],
     )
-    assert [(each["name"], each["in"]) for each in status["parameters"]] == [("id", "path")]
-    assert [*status["responses"]] == ["200", "400", "404"]
-    assert [each["name"] for each in delete["parameters"]] == ["id", "If-Match", "Idempotency-Key"]
-    assert [*delete["responses"]] == ["204", "400", "404", "412", "413", "422"]
-    assert "requestBody" not in delete
+    assert schema["properties"]["quantity"].items() >= {"minimum": 1, "maximum": MAX}.items()
+    assert [*operation["responses"]] == ["200", "400", "404", "412", "413", "422"]
+    assert [*success["headers"]] == ["ETag", "Idempotency-Replayed"]
+    assert success["content"]["application/json"]["schema"]["$ref"].endswith("/StockChange")
+    sku, key = (FIELDS[name].get("pattern") for name in ("sku", "Idempotency-Key"))
+    assert [bool(re.search(sku, text)) for text in ("Größe 7", "a\u200b")] == [True, False]
+    assert [bool(re.search(key, text)) for text in ("k" * 255, "k k")] == [True, False]
 
 
 def test_roles_add_security_401_and_403():

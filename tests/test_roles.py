@@ -149,15 +149,6 @@ def test_movements_name_the_caller_except_for_a_write_off(client, clock, laptop,
     ]
 
 
-def test_callers_may_use_the_same_idempotency_key(client, laptop, url):
-    key = {"Idempotency-Key": "key-1"}
-
-    for headers in (ADMIN, MANAGER, ADMIN, MANAGER):
-        last = client.put(f"{url}/reduce", json={"quantity": 1}, headers={**headers, **key})
-
-    assert last.json["newStock"] == 18
-
-
 SHAPE = "must be name:role:token, where role is admin or manager"
 REPEATED = "repeats a name or a token"
 MALFORMED = [

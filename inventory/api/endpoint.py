@@ -19,7 +19,7 @@ from inventory.api.parsing import (
 from inventory.api.schemas import Schema, object_of
 
 
-@dataclass(eq=False)
+@dataclass
 class Endpoint:
     """A view with its declaration, from which requests are parsed and the contract is generated.
 

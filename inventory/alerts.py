@@ -4,12 +4,10 @@ import base64
 import json
 import logging
 import re
-import ssl
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
-from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID, uuid5
@@ -26,11 +24,8 @@ FIRST_PAUSE, MAX_PAUSE = 0.5, 60  # seconds between attempts
 def low_stock_alerts(commit: Commit) -> tuple[Product, ...]:
     """Return the new version if the commit took the product to `LOW_STOCK`, otherwise nothing."""
     after = commit.versions[-1]
-    if after.status is StockStatus.IN_STOCK:
-        return ()
-    if commit.before and commit.before.status is StockStatus.LOW_STOCK:
-        return ()
-    return (after,)
+    was_low = commit.before and commit.before.status is StockStatus.LOW_STOCK
+    return (after,) if after.status is StockStatus.LOW_STOCK and not was_low else ()
 
 
 def alert_id(product: Product) -> str:
@@ -67,13 +62,8 @@ class Webhook:
 
     def __init__(self, url: str, *, clock: Callable[[], datetime] = utc_now) -> None:
         parts = _split_url(url)
-        host_and_port = parts.netloc.rpartition("@")[2]
-        self._connect: Callable[[], HTTPConnection]
-        if parts.scheme == "https":
-            tls = ssl.create_default_context()
-            self._connect = partial(HTTPSConnection, host_and_port, timeout=TIMEOUT, context=tls)
-        else:
-            self._connect = partial(HTTPConnection, host_and_port, timeout=TIMEOUT)
+        self._connection = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        self._host_and_port = parts.netloc.rpartition("@")[2]
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._headers = {"Content-Type": "application/json"}
         if parts.username is not None:
@@ -111,7 +101,7 @@ class Webhook:
     def _post(self, body: bytes) -> str | None:
         """Make one attempt; return the reason of a failure, or None."""
         try:
-            with closing(self._connect()) as connection:
+            with closing(self._connection(self._host_and_port, timeout=TIMEOUT)) as connection:
                 connection.request("POST", self._target, body, self._headers)
                 status = connection.getresponse().status
         except (OSError, HTTPException, ValueError) as error:

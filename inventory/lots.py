@@ -20,18 +20,15 @@ MAX_LOTS = 1000
 _expiry = attrgetter("expires_at")
 
 
-def check_expiry(expires_at: datetime, now: datetime) -> None:
-    """Raise `InvalidValueError` unless the expiry is after `now`."""
-    if expires_at <= now:
-        raise InvalidValueError("expiresAt must be in the future")
-
-
-def add_units(lots: Lots, quantity: int, expires_at: datetime) -> Lots:
+def add_units(lots: Lots, quantity: int, expires_at: datetime, now: datetime) -> Lots:
     """Return the lots with more units.
 
     Raises:
-        InvalidValueError: the units need a new lot and there are `MAX_LOTS` already.
+        InvalidValueError: the expiry is not after `now`, or the units need a new lot and there
+            are `MAX_LOTS` already.
     """
+    if expires_at <= now:
+        raise InvalidValueError("expiresAt must be in the future")
     start = bisect_left(lots, expires_at, key=_expiry)
     end = bisect_right(lots, expires_at, key=_expiry)
     for lot in lots[start:end]:  # at most one: the lot with the same expiry

@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 from uuid import uuid4
 
 from inventory.errors import InsufficientStockError, InvalidValueError
-from inventory.lots import Lots, add_units, check_expiry, split_expired, take_units
+from inventory.lots import Lots, add_units, split_expired, take_units
 
 MAX_QUANTITY = 10**38 - 1  # fits DECIMAL(38, 0)
 MAX_NAME, MAX_SKU = 200, 64  # characters
@@ -89,17 +89,16 @@ class Product(NamedTuple):
         """Return the first version of a new product; all units expire at `expires_at`, if given.
 
         Raises:
-            InvalidValueError: an argument violates the rule of its attribute or `check_expiry`,
-                or there is an expiry but no stock.
+            InvalidValueError: an argument violates the rule of its attribute or `add_units`, or
+                there is an expiry but no stock.
         """
         check_integer("stock", stock, minimum=0)
         check_integer("reorderLevel", reorder_level, minimum=0)
         lots: Lots = ()
         if expires_at is not None:
-            check_expiry(expires_at, stamp.at)
             if not stock:
                 raise InvalidValueError("expiresAt requires a stock of at least 1")
-            lots = add_units((), stock, expires_at)
+            lots = add_units((), stock, expires_at, stamp.at)
         return cls(
             id=str(uuid4()),
             name=_checked_text("name", name, MAX_NAME),
@@ -120,14 +119,13 @@ class Product(NamedTuple):
 
         Raises:
             InvalidValueError: `quantity` is not an integer of at least 1, the stock would exceed
-                `MAX_QUANTITY`, the expiry violates `check_expiry`, or the lots exceed `MAX_LOTS`.
+                `MAX_QUANTITY`, or the expiry violates a rule of `add_units`.
         """
         check_integer("quantity", quantity, minimum=1)
         check_integer("stock", self.stock + quantity, minimum=0)
         lots = self.lots
         if expires_at is not None:
-            check_expiry(expires_at, stamp.at)
-            lots = add_units(lots, quantity, expires_at)
+            lots = add_units(lots, quantity, expires_at, stamp.at)
         return self._next(stamp, MovementType.ADDED, quantity, lots)
 
     def reduced(self, stamp: Stamp, quantity: int) -> Self:

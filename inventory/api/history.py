@@ -15,7 +15,7 @@ blueprint = Blueprint("history", __name__, url_prefix="/products/<product_id>")
 
 
 @blueprint.get("/movements")
-@endpoint(query=object_of(after=0, limit=100), response=object_of("movements"), errors=(404,))
+@endpoint(query=object_of(after=0, limit=100), response=object_of("movements"))
 def list_movements(product_id: str, after: int, limit: int) -> Response:
     """List the changes of a product, deleted or not.
 
@@ -26,7 +26,7 @@ def list_movements(product_id: str, after: int, limit: int) -> Response:
 
 
 @blueprint.delete("")
-@endpoint(body=object_of(), response=None, status=204, errors=(404,))
+@endpoint(body=object_of(), response=None, status=204)
 def delete_product(product_id: str, expected: Expected) -> Response:
     """Delete a product.
 
@@ -37,7 +37,7 @@ def delete_product(product_id: str, expected: Expected) -> Response:
 
 
 @blueprint.post("/restore")
-@endpoint(body=object_of(), response=PRODUCT, errors=(404, 409), versioned=True)
+@endpoint(body=object_of(), response=PRODUCT, errors=(409,), versioned=True)
 def restore_product(product_id: str) -> Response:
     """Restore a deleted product.
 

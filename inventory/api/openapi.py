@@ -119,6 +119,7 @@ def _operation(rule: Rule, method: str, view: Endpoint, *, roles: bool) -> dict[
         400: True,
         401: roles,
         403: roles and rule.endpoint not in MANAGER_ENDPOINTS,
+        404: bool(rule.arguments),
         412: is_conditional,
         413: is_change,
         422: is_change,

@@ -44,12 +44,7 @@ def create_product(body: dict[str, Any]) -> Response:
 
 
 @blueprint.put("/<product_id>/add")
-@endpoint(
-    body=object_of("quantity", expiresAt=None),
-    response=STOCK_CHANGE,
-    errors=(404,),
-    versioned=True,
-)
+@endpoint(body=object_of("quantity", expiresAt=None), response=STOCK_CHANGE, versioned=True)
 def add_stock(product_id: str, body: dict[str, Any], expected: Expected) -> Response:
     """Add units to the stock of a product.
 
@@ -62,7 +57,7 @@ def add_stock(product_id: str, body: dict[str, Any], expected: Expected) -> Resp
 
 
 @blueprint.put("/<product_id>/reduce")
-@endpoint(body=object_of("quantity"), response=STOCK_CHANGE, errors=(404,), versioned=True)
+@endpoint(body=object_of("quantity"), response=STOCK_CHANGE, versioned=True)
 def reduce_stock(product_id: str, body: dict[str, Any], expected: Expected) -> Response:
     """Take units from the stock of a product.
 
@@ -74,7 +69,7 @@ def reduce_stock(product_id: str, body: dict[str, Any], expected: Expected) -> R
 
 
 @blueprint.get("/<product_id>")
-@endpoint(response=PRODUCT, errors=(404,), versioned=True)
+@endpoint(response=PRODUCT, versioned=True)
 def get_product(product_id: str) -> Response:
     """Get a product."""
     product = current_service().get_product(product_id)
@@ -82,7 +77,7 @@ def get_product(product_id: str) -> Response:
 
 
 @blueprint.get("/<product_id>/status")
-@endpoint(response=object_of("sku", "stock", "reorderLevel", "status"), errors=(404,))
+@endpoint(response=object_of("sku", "stock", "reorderLevel", "status"))
 def get_status(product_id: str) -> Response:
     """Get the stock status of a product: whether it needs to be reordered."""
     product = current_service().get_product(product_id)

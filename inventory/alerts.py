@@ -47,10 +47,11 @@ def log_alert(product: Product) -> None:
 
 
 class Webhook:
-    """Posts alerts to a URL as JSON. Only a 2xx response is a success; redirects are not followed.
+    """A subscriber that posts alerts to a URL as JSON.
 
-    A failed attempt is repeated with exponential backoff until `RETRY_PERIOD` is over. A running
-    attempt is not cut off while the receiver sends some data every `TIMEOUT` seconds.
+    Only a 2xx response is a success; redirects are not followed. A failed attempt is repeated with
+    exponential backoff until `RETRY_PERIOD` is over. A running attempt is not cut off while the
+    receiver sends some data every `TIMEOUT` seconds.
 
     Args:
         url: http or https. A user and a password in it are sent as Basic authentication.

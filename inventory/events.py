@@ -57,7 +57,7 @@ class Subscription:
                 self._ensure_thread()
 
     def drain(self, deadline: float) -> None:
-        """Wait until all is delivered, or log the rest when `time.monotonic()` is `deadline`."""
+        """Wait for delivery until `time.monotonic()` is `deadline`, then log the rest."""
         with self._changed:
             seconds = max(0, deadline - time.monotonic())
             self._changed.wait_for(lambda: not self._undelivered, seconds)
@@ -66,10 +66,10 @@ class Subscription:
             log.error("%d versions not delivered to %s before shutdown", left, self._name)
 
     def _ensure_thread(self) -> None:
-        """Start the thread if none is alive. The caller holds the lock."""
+        """Start the thread if none is alive. The caller holds `_changed`."""
         if self._thread is None or not self._thread.is_alive():
             thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            with suppress(Exception):  # no more threads or memory: the next put retries
+            with suppress(Exception):  # out of threads or memory: the next put retries
                 thread.start()
                 self._thread = thread
 

@@ -51,6 +51,6 @@ def take_units(lots: Lots, quantity: int) -> Lots:
 
 
 def split_expired(lots: Lots, now: datetime) -> tuple[int, Lots]:
-    """Return the number of units that have expired at `now`, and the remaining lots."""
+    """Return the number of units that have expired by `now`, and the remaining lots."""
     end = bisect_right(lots, now, key=_expiry)
     return sum(lot.quantity for lot in lots[:end]), lots[end:]

@@ -144,7 +144,7 @@ class Product(NamedTuple):
         return self._next(stamp, MovementType.REDUCED, -quantity, lots)
 
     def expired(self, now: datetime) -> Self:
-        """Return the next version, without the units that have expired at `now`."""
+        """Return the next version, without the units that have expired by `now`."""
         units, lots = split_expired(self.lots, now)
         return self._next(Stamp(now), MovementType.EXPIRED, -units, lots)
 
@@ -162,7 +162,7 @@ class Product(NamedTuple):
         return StockStatus.LOW_STOCK if self.stock <= self.reorder_level else StockStatus.IN_STOCK
 
     def has_expired(self, now: datetime) -> bool:
-        """Return whether a lot has expired at `now`."""
+        """Return whether a lot has expired by `now`."""
         return bool(self.lots) and self.lots[0].expires_at <= now
 
     def _next(self, stamp: Stamp, movement: MovementType, change: int, lots: Lots) -> Self:

@@ -83,7 +83,7 @@ class RequestHandler(WSGIRequestHandler):
         return environ
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log the raw target: decoded control or bidi characters would allow log injection."""
+        """Log the raw request line: decoded control characters would allow log injection."""
         self.log("info", "%a %s %s", self.requestline, code, size)
 
 

@@ -113,7 +113,7 @@ class InventoryService:
         raise ProductNotFoundError
 
     def _stamp(self) -> Stamp:
-        """Return the time and the caller. Of an existing row, the caller holds the lock."""
+        """Return the time and the caller. For an existing row, the caller holds its lock."""
         return Stamp(self._clock(), self._actor())
 
     def _load_for_update(self, row: Row, now: datetime) -> Product | None:

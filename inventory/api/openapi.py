@@ -192,7 +192,7 @@ def _add_links(operations: list[dict[str, Any]]) -> None:
 
 
 def _extract_schemas(node: Any, schemas: dict[str, Schema]) -> Any:
-    """Replace each schema that has a title by a reference, and collect it in `schemas`."""
+    """Return a copy in which titled schemas are references to `schemas`, which collects them."""
     if isinstance(node, list):
         return [_extract_schemas(item, schemas) for item in node]
     if not isinstance(node, dict):

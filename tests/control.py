@@ -39,7 +39,7 @@ class ControlledThread(threading.Thread):
         self.lines_left, self.depth, self.has_ended, self.can_proceed = 0, 0, False, lambda: True
 
     def run(self):
-        sys.settrace(self._on_call)  # by the thread itself: set from outside, it may come too late
+        sys.settrace(self._on_call)  # affects only the thread that calls it
         while self.resumed.get():
             for call in self.calls:
                 # A call begins with its first line. Without preemptions to come, it begins here.

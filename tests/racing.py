@@ -2,28 +2,30 @@
 
 A *scenario* is a small system with named operations, each of one call or several. Threads A and B
 execute one operation each, and only one thread runs at a time. A *schedule* is a list of *time
-slices*: which thread runs, and for how many lines. For example, `A12 B3` means:
+slices*: which thread runs, and for how many lines of `inventory/`. For example, `A12 B3` means:
 
     A12    thread A executes 12 lines and is preempted
     B3     thread B executes 3 lines and is preempted
            thread A runs to its end, then thread B
 
-The same schedule always produces the same run. `explore` runs all schedules with a given number of
-preemptions: for one preemption A1, A2, … until A ends within its slice, so B runs in between at
-every line of A. One or two suffice: Musuvathi and Qadeer ("Iterative Context Bounding for
-Systematic Testing of Multithreaded Programs", 2007) found that most bugs need at most two.
+The same schedule always produces the same run. `explore` runs all schedules that start with A and
+have a given number of preemptions: for one preemption A1, A2, … until A ends within its slice, so B
+runs in between at every line of A. One or two are usually enough: Musuvathi and Qadeer ("Iterative
+Context Bounding for Systematic Testing of Multithreaded Programs", 2007) found that most bugs need
+at most two.
 
 A run is *linearizable* if its results and the final state equal those of a *serial order* of the
 calls, such as A before B, that respects real time: a call that ended before another one began
 comes first. Serial orders are executed without threads, so a test never states a correct result.
+A `Page` of products is not a snapshot: each product on it may be explained by another order.
 
 A thread that blocked on a real lock would never return control to the scheduler. Scenarios use
 `CooperativeLock` instead: a thread that would block ends its time slice and is resumed when it can
 proceed. If all threads are blocked, one of them gets a `DeadlockError`.
 
 Not detected: a preemption within a line (`self.count += 1` without a lock), a bug that needs more
-preemptions, an error that a serial order has too, effects of weak memory. `PURE` modules are not
-preempted: they only compute immutable values, so their callers' lines suffice.
+preemptions or a third thread, an error that a serial order has too, effects of weak memory. `PURE`
+modules are not preempted: they share no mutable state, so their callers' lines suffice.
 """
 
 from collections import Counter
@@ -35,7 +37,7 @@ from tests.trace import render_trace
 
 
 class NotLinearizableError(AssertionError):
-    """No serial order explains a run. The message is its trace."""
+    """No serial order that respects real time explains a run. The message is its trace."""
 
     def __init__(self, run):
         super().__init__(render_trace(run))
@@ -47,14 +49,13 @@ class Page(list):
 
 
 def explore(scenario, *pair, preemptions=1, real_time=True):
-    """Run two operations in every schedule, and return the number of schedules.
+    """Run two operations in every schedule that starts with A, and return their number.
 
     `scenario()` returns an object with `operations` (lists of calls by name), `state()` (everything
-    observable, by name) and `show` (makes a value comparable: a string, for a `Page` one for each
-    product by its name).
+    observable, by name) and `show` (renders a value as a string, a `Page` as strings by product).
 
     Raises:
-        NotLinearizableError: no serial order explains a run.
+        NotLinearizableError: no serial order that respects real time explains a run.
     """
     orders = serial_outcomes(scenario, pair)
     lengths, schedules = [1] * preemptions, 0
@@ -79,7 +80,7 @@ def replay(scenario, pair, schedule):
 
 
 def run_round_robin(instance, names):
-    """Run one-call operations in time slices of one line; return the number of each result type."""
+    """Run operations in time slices of one line; return the number of results of each type."""
     with controlled_threads(len(names)) as threads:
         slices = cycle((thread.name, 1) for thread in threads)
         Run(threads, lambda: instance, names, slices)
@@ -127,12 +128,12 @@ class Run:
         self._spans = {thread.name: thread.spans for thread in threads}
 
     def preempt(self, thread):
-        """End the time slice of a thread, because it has executed all lines of it."""
+        """End the time slice of a thread that has executed all of its lines."""
         self.used_up += self.used_up == self._started - 1
         self.suspend(thread, "is preempted")
 
     def suspend(self, thread, why, can_proceed=lambda: True):
-        """Resume the next thread. Return when this one is resumed, which takes `can_proceed()`."""
+        """Block until this thread is resumed; raise `DeadlockError` if no thread can proceed."""
         thread.why, thread.can_proceed = why, can_proceed
         self._next().put("run")
         thread.resumed.get()  # access nothing before this line returns: another thread is running

@@ -24,7 +24,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVENING = NOON.replace(hour=20)
 MORNING = Stamp(NOON.replace(hour=6))
 TICKET, OLD = (Product.created(MORNING, sku, sku, 1) for sku in ("TICKET", "OLD"))
-MILK, STALE = (  # expired at noon
+MILK, STALE = (  # expired by noon
     Product.created(MORNING, sku, sku, 3, 0, NOON.replace(hour=11)) for sku in ("MILK", "STALE")
 )
 SKUS = {product.id: product.sku for product in (TICKET, MILK, OLD, STALE)}
@@ -69,7 +69,7 @@ class Shop:
         self.products._rows = Rows()
         self.products._sku_lock = CooperativeLock("SKU lock")
         self.service = InventoryService(self.products, clock=lambda: NOON)
-        self.service.cache = {}  # of a mutant
+        self.service.cache = {}  # used by the mutant stale_cache
         self.keys = IdempotencyKeys()
         self.keys._changed = CooperativeLock("lock of the keys")
         self.subscription = CountingSubscription(self.delivered.append)
@@ -139,7 +139,7 @@ class Shop:
         return len(self.subscription._undelivered)
 
     def state(self):
-        """Return everything observable after a run, by name."""
+        """Return everything observable after a run, by name, and end the subscription."""
         queue = [*self.subscription._undelivered]
         state = {"threads": self.subscription.threads, "queue": queue, "delivered": self.delivered}
         self.subscription.closed.set()
@@ -158,7 +158,7 @@ class Shop:
         return state
 
     def show(self, value):
-        """Return a string that is equal if the same happened; for a page, one per product."""
+        """Return a comparable string, with aliases for ids; for a page, one string per product."""
         if isinstance(value, Product):
             return f"{self._alias(value)} {change_text(value)}"
         if isinstance(value, Page):
@@ -184,7 +184,7 @@ def change_text(version):
 
 
 def mutant(name, edits):
-    """Return the shop with edits of the source of methods: a list of target, old and new text."""
+    """Return a factory of shops whose methods are edited: a list of target, old and new text."""
     methods = []
     for target, old, new in edits:
         part, method_name = target.split(".")
@@ -209,7 +209,7 @@ def mutant(name, edits):
     return shop
 
 
-MUTANTS = {  # a seeded bug: the operations whose race shows it, the expected evidence, the edits
+MUTANTS = {  # by name: two operations, the result or state with the evidence, then the edits
     "reduce_without_row_lock": [
         ("sell_last", "sell_last", "history of TICKET", "v2.*v2"),
         ("service._apply", "with row.lock:", "if True:"),
@@ -250,11 +250,11 @@ MUTANTS = {  # a seeded bug: the operations whose race shows it, the expected ev
             "[self._products.commit(row, version) for version in versions]",
         ),
     ],
-    "key_claimed_after_its_lock": [
+    "key_claimed_outside_lock": [
         ("sell_with_key", "sell_with_key", "result of A", "InsufficientStockError"),
         ("keys.execute_once", "    if stored is None:\n    ", "if stored is None:\n"),
     ],
-    "thread_started_after_the_lock": [
+    "thread_started_outside_lock": [
         ("publish", "publish", "threads", "2"),
         ("subscription.put", "    self._ensure_thread()", "self._ensure_thread()"),
     ],

@@ -6,7 +6,7 @@ from textwrap import shorten, wrap
 from typing import NamedTuple
 
 WIDTH, COLUMN, LABEL = 100, 49, 22  # characters
-MAX_STEPS, MAX_ROWS, MAX_ORDERS = 26, 12, 3  # so that a trace fits 48 lines
+MAX_STEPS, MAX_ROWS, MAX_ORDERS = 26, 12, 3  # limits of a trace
 COLOURS = {"A": "\x1b[36m{}\x1b[0m", "B": "\x1b[33m{}\x1b[0m"}
 
 
@@ -26,6 +26,8 @@ def render_trace(run, *, colour=False):
     first, second = run.names
     return "\n".join(
         [
+            f"Scenario {run.scenario.__name__}, schedule {slices} (thread and number of lines)",
+            "",
             f"{f'A: {first}':{COLUMN}}| B: {second}",
             f"{'-' * COLUMN}+{'-' * (WIDTH - COLUMN - 1)}",
             *(COLOURS[thread].format(row) if colour else row for thread, row in _rows(run)),
@@ -73,7 +75,7 @@ def _table(run):
     mark = 2 + max(map(len, columns))
     width = WIDTH - LABEL - mark * len(columns)
     titles = "".join(f"{title:>{mark}}" for title in columns)
-    yield f"{'Results and state that differ':{LABEL + width}}{titles}"
+    yield f"{'Results and state that differ (x: has this value)':{LABEL + width}}{titles}"
     rows = []
     names = {name for order in ranked for name in _differing(run, order)}
     for name in sorted(names, key=lambda name: ("result" not in name, name)):

@@ -61,9 +61,7 @@ class RequestHandler(WSGIRequestHandler):
         self.connection.settimeout(None)  # a client may pause while it sends or receives a body
         head = b"".join(lines)
         stream, self.rfile = self.rfile, BytesIO(head[len(lines[0]) :])
-        parsed = (
-            super().parse_request()
-        )  # sends an error if it returns False, except for an empty line
+        parsed = super().parse_request()  # has responded if it returns False, unless head is empty
         self.rfile = stream
         if not parsed:
             return False

@@ -74,9 +74,9 @@ class Endpoint:
                 arguments["body"] = fields
             return self.view(**arguments)
 
-        return (
-            execute_once(body, execute) if "HTTP_IDEMPOTENCY_KEY" in request.environ else execute()
-        )
+        if "HTTP_IDEMPOTENCY_KEY" in request.environ:
+            return execute_once(body, execute)
+        return execute()
 
 
 def endpoint(**declaration: Any) -> Callable[[Callable[..., Response]], Endpoint]:

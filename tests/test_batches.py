@@ -4,8 +4,6 @@ import pytest
 
 from tests.support import is_error
 
-EXPIRY = "2099-12-01T00:00:00Z"
-
 
 @pytest.fixture
 def phone(client):
@@ -51,7 +49,6 @@ def test_an_item_sees_the_stock_that_earlier_items_left(client, send, phone):
 
 GOOD = item("add", 1, sku="LTP-123")
 ONE_TARGET = "exactly one of productId and sku is required"
-OPERATION = "operation must be add or reduce"
 QUANTITY = "quantity must be an integer of at least 1"
 
 
@@ -59,24 +56,17 @@ QUANTITY = "quantity must be an integer of at least 1"
     ("bad", "status", "message"),
     [
         (item("add", 1, sku="unknown"), 404, "Product not found"),
-        (item("add", 1, productId="x"), 404, "Product not found"),
-        (item("add", 1, sku=" "), 400, "sku must be a string of 1 to 64 characters"),
         (item("add", 1, sku=None), 400, "sku must be a string of 1 to 64 characters"),
-        (item("add", 1, productId=[]), 400, "productId must be a string"),
         (item("add", 1, productId=None), 400, "productId must be a string"),
         (item("add", 1), 400, ONE_TARGET),
         (item("add", 1, sku="LTP-123", productId="x"), 400, ONE_TARGET),
-        (item("ADD", 1, sku="LTP-123"), 400, OPERATION),
-        (item(["add"], 1, sku="LTP-123"), 400, OPERATION),
+        (item(["add"], 1, sku="LTP-123"), 400, "operation must be add or reduce"),
         ({"sku": "LTP-123", "quantity": 1}, 400, "operation is required"),
-        ({"sku": "LTP-123", "operation": "add"}, 400, "quantity is required"),
         (item("add", 0, sku="LTP-123"), 400, QUANTITY),
-        (item("reduce", 1.5, sku="LTP-123"), 400, QUANTITY),
         (item("add", 1, sku="LTP-123", note=""), 400, "unknown field 'note'"),
-        (item("reduce", 22, sku="LTP-123"), 400, "Not enough stock available"),
         ("add", 400, "must be a JSON object"),
         (
-            item("reduce", 1, sku="LTP-123", expiresAt=EXPIRY),
+            item("reduce", 1, sku="LTP-123", expiresAt="2099-12-01T00:00:00Z"),
             400,
             "expiresAt is only allowed with operation add",
         ),
@@ -95,7 +85,7 @@ def test_fields_of_all_items_are_validated_before_an_item_is_applied(send, lapto
     assert is_error(response, 400, f"updates[1]: {QUANTITY}")
 
 
-@pytest.mark.parametrize("updates", [[], [GOOD] * 1001, {}, None, "add"])
+@pytest.mark.parametrize("updates", [[], [GOOD] * 1001, {}])
 def test_a_batch_has_1_to_1000_items(client, laptop, updates):
     response = client.post("/products/bulk-update", json={"updates": updates})
 

@@ -1,7 +1,5 @@
 """The audit log of a product; deleting and restoring it."""
 
-import pytest
-
 from tests.support import is_error
 
 NOT_FOUND = "Product not found"
@@ -84,16 +82,10 @@ def test_the_sku_of_a_deleted_product_can_be_reused(client, url):
     assert client.post(f"{url}/restore").status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "message"),
-    [
-        (b'{"foo": 1}', 400, "unknown field 'foo'"),
-        (b"[]", 400, "body must be a JSON object"),
-        (b" " * 2**21, 413, "body must be at most 1 MiB"),
-    ],
-)
-def test_delete_and_restore_accept_no_fields(client, url, body, status, message):
-    assert is_error(client.delete(url, data=body), status, message)
+def test_delete_and_restore_accept_no_fields(client, url):
+    unknown = {"data": b'{"foo": 1}'}
+
+    assert is_error(client.delete(url, **unknown), 400, "unknown field 'foo'")
     assert client.delete(url, data=b"{}").status_code == 204
-    assert is_error(client.post(f"{url}/restore", data=body), status, message)
+    assert is_error(client.post(f"{url}/restore", **unknown), 400, "unknown field 'foo'")
     assert client.post(f"{url}/restore", data=b"{}").status_code == 200

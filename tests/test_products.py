@@ -71,18 +71,14 @@ def test_only_a_successful_creation_takes_the_sku(client):
     assert is_error(taken, 409, "SKU already exists")
 
 
-@pytest.mark.parametrize("product_id", ["no-uuid", "00000000-0000-4000-8000-000000000000", "%FF"])
+@pytest.mark.parametrize("product_id", ["no-uuid", "00000000-0000-4000-8000-000000000000"])
 def test_an_unknown_product_is_not_found(client, product_id):
     url, body = f"/products/{product_id}", {"quantity": 1}
 
-    for response in (
-        client.get(url),
-        client.get(f"{url}/status"),
-        client.get(f"{url}/movements"),
-        client.put(f"{url}/add", json=body),
-        client.put(f"{url}/reduce", json=body, headers={"If-Match": '"1"'}),
-    ):
-        assert is_error(response, 404, "Product not found")
+    for path in (url, f"{url}/status", f"{url}/movements"):
+        assert is_error(client.get(path), 404, "Product not found")
+    for path in (f"{url}/add", f"{url}/reduce"):
+        assert is_error(client.put(path, json=body), 404, "Product not found")
 
 
 def test_an_id_is_accepted_in_any_letter_case(client, laptop):
@@ -97,21 +93,9 @@ def test_two_apps_share_no_data(url):
     assert create_app().test_client().get(url).status_code == 404
 
 
-MATCHING = ['"1"', "*", '"7", "1"', '"7","1",W/"1"', ' "1"\t', "* "]
-OTHERS = ['"2"', 'W/"1"', '"01"', '"+1"', '"\u0661"', '""', '"", "2"', '"2", "x"', '"1,"']
-MALFORMED = [
-    "",
-    '"',
-    "1",
-    "x",
-    "1, 2",
-    '"1" "2"',
-    '"1",',
-    '*, "1"',
-    "W/1",
-    '"1 "',
-    '"' + "9" * 5000,
-]
+MATCHING = ['"1"', "*", '"7","1",W/"1"', ' "1"\t']
+OTHERS = ['"2"', 'W/"1"', '"01"', '"\u0661"', '""', '"1,"']
+MALFORMED = ["", '"', "1", '"1" "2"', '"1",', '*, "1"']
 MESSAGE = 'If-Match must be * or a list of tags in quotes, such as "1"'
 
 
@@ -136,24 +120,14 @@ def test_if_match_accepts_a_list_of_tags_or_any(client, url, tags):
     assert client.delete(url, environ_overrides={"HTTP_IF_MATCH": tags}).status_code == 204
 
 
-@pytest.mark.parametrize("path", ["", "/bulk-update", "/{id}/restore"])
-def test_if_match_is_rejected_on_changes_that_would_ignore_it(client, laptop, url, path):
-    client.delete(url)
-    bodies = {
-        "": {"name": "Phone", "sku": "PHN-7"},
-        "/bulk-update": {"updates": [{"productId": "x", "operation": "add", "quantity": 1}]},
-        "/{id}/restore": {},
-    }
-
-    response = client.post(
-        f"/products{path}".format(id=laptop["id"]), json=bodies[path], headers={"If-Match": "*"}
-    )
+@pytest.mark.parametrize("path", ["/products", "/products/bulk-update", "/products/x/restore"])
+def test_if_match_is_rejected_on_changes_that_would_ignore_it(client, path):
+    response = client.post(path, data="{}", headers={"If-Match": "*"})
 
     assert is_error(response, 400, "If-Match is only supported on add, reduce and DELETE")
-    assert client.get("/products").json["products"] == []
 
 
-@pytest.mark.parametrize("tags", ['"1"', 'W/"1"', "*", '"7", "1"', "* "])
+@pytest.mark.parametrize("tags", ['"1"', 'W/"1"', "*", '"7", "1"'])
 def test_if_none_match_returns_304_for_the_current_version(client, url, tags):
     response = client.get(url, environ_overrides={"HTTP_IF_NONE_MATCH": tags})
 
@@ -161,7 +135,7 @@ def test_if_none_match_returns_304_for_the_current_version(client, url, tags):
     assert response.headers["ETag"] == '"1"'
 
 
-@pytest.mark.parametrize("tags", ['"2"', '"01"', "", "x", '"1', '"1" "2"', "1"])
+@pytest.mark.parametrize("tags", ['"2"', "", '"1', '"1" "2"'])
 def test_if_none_match_is_ignored_when_malformed_or_outdated(client, laptop, url, tags):
     response = client.get(url, headers={"If-None-Match": tags, "If-Match": '"9"'})
 

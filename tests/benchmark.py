@@ -70,10 +70,8 @@ def empty_app(body):
     """Return an app that parses the request's body, if any, and returns a constant."""
     app = Flask("empty")
 
-    @app.route("/products", methods=["GET", "POST"])
-    @app.route("/products/<product_id>", methods=["GET", "POST"])
-    @app.route("/products/<product_id>/<action>", methods=["GET", "PUT"])
-    def view(product_id=None, action=None):
+    @app.route("/<path:path>", methods=["GET", "POST", "PUT"])
+    def view(path):
         if request.method != "GET":
             request.get_json(force=True)
         return body

@@ -1,6 +1,5 @@
 """Subscriptions: every version is delivered, in order per product, on a thread of their own."""
 
-import logging
 import os
 import queue
 import threading
@@ -143,7 +142,6 @@ def test_a_forked_child_delivers_its_own_versions_only(blocked):
 
 
 def test_shutdown_waits_for_deliveries(recorder, caplog):
-    caplog.set_level(logging.INFO)
     subscription = Subscription(recorder)
     service = service_with(subscription)
     for number in range(1000):

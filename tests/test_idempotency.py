@@ -59,15 +59,11 @@ def test_a_keyed_delete_that_is_retried_after_a_restore_deletes_nothing(client, 
 
 def test_if_match_is_validated_before_a_replay_but_not_compared(client, url):
     client.put(f"{url}/reduce", data=ONE, headers=KEY)
-    product = {"data": b'{"name": "a", "sku": "a"}'}
-    client.post("/products", **product, headers={"Idempotency-Key": "b"})
 
     malformed = client.put(f"{url}/reduce", data=ONE, headers={**KEY, "If-Match": "1"})
     outdated = client.put(f"{url}/reduce", data=ONE, headers={**KEY, "If-Match": '"1"'})
-    headers = {"Idempotency-Key": "b", "If-Match": "*"}
-    unsupported = client.post("/products", **product, headers=headers)
 
-    assert [r.status_code for r in (malformed, outdated, unsupported)] == [400, 200, 400]
+    assert [malformed.status_code, outdated.status_code] == [400, 200]
 
 
 @pytest.mark.parametrize(

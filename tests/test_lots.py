@@ -175,14 +175,10 @@ def test_lots_are_shown_as_the_last_key_if_there_are_some(client, clock):
 
 
 MALFORMED = {
-    "no time": "2099-12-01",
     "no offset": "2099-12-01T00:00:00",
-    "no seconds": "2099-12-01T10:20Z",
     "a space instead of T": "2099-12-01 00:00:00Z",
     "a lower-case t": "2099-12-01t00:00:00Z",
     "a lower-case z": "2099-12-01T00:00:00z",
-    "the basic format": "20991201T000000Z",
-    "a week date": "2099-W10-1T00:00:00Z",
     "no such day": "2099-02-30T00:00:00Z",
     "hour 24": "2099-12-01T24:00:00Z",
     "second 60": "2099-12-01T00:00:60Z",
@@ -191,8 +187,6 @@ MALFORMED = {
     "ten fractional digits": "2099-12-01T10:20:30.1234567890Z",
     "an offset without a colon": "2099-12-01T10:20:30+0100",
     "an offset of 60 minutes": "2099-12-01T10:20:30+01:60",
-    "an offset of 24 hours": "2099-12-01T10:20:30-24:00",
-    "a space at the end": "2099-12-01T10:20:30Z ",
     "an Arabic digit": "2099-12-01T10:20:3\u0660Z",
     "a number": 1796083200,
 }

@@ -63,12 +63,12 @@ def test_an_invalid_field_is_named_and_null_is_not_absence(client, field, messag
     assert is_error(client.post("/products", json=body), 400, message)
 
 
-@pytest.mark.parametrize("content_type", [None, "application/x-www-form-urlencoded"])
-def test_the_content_type_is_ignored(client, content_type):
+def test_the_content_type_is_ignored(client):
     """So that `curl -d` works without a header."""
+    form = {"content_type": "application/x-www-form-urlencoded"}
     body = b'{"name": "Laptop", "sku": "LTP-123"}'
 
-    assert client.post("/products", data=body, content_type=content_type).status_code == 201
+    assert client.post("/products", data=body, **form).status_code == 201
 
 
 MIB = 1024 * 1024

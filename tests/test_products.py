@@ -129,14 +129,12 @@ def test_if_match_is_rejected_on_changes_that_would_ignore_it(client, path):
 
 @pytest.mark.parametrize("tags", ['"1"', 'W/"1"', "*", '"7", "1"'])
 def test_if_none_match_returns_304_for_the_current_version(client, url, tags):
-    response = client.get(url, environ_overrides={"HTTP_IF_NONE_MATCH": tags})
+    response = client.get(url, headers={"If-None-Match": tags})
 
     assert (response.status_code, response.data) == (304, b"")
     assert response.headers["ETag"] == '"1"'
 
 
 @pytest.mark.parametrize("tags", ['"2"', "", '"1', '"1" "2"'])
-def test_if_none_match_is_ignored_when_malformed_or_outdated(client, laptop, url, tags):
-    response = client.get(url, headers={"If-None-Match": tags, "If-Match": '"9"'})
-
-    assert (response.status_code, response.json) == (200, laptop)
+def test_if_none_match_is_ignored_when_malformed_or_outdated(client, url, tags):
+    assert client.get(url, headers={"If-None-Match": tags}).status_code == 200

@@ -72,7 +72,6 @@ def test_a_signal_ends_the_server_without_output(number, module, tmp_path):
     ("arguments", "reason"),
     [
         (["--port", "65536"], "port must be 0-65535"),
-        (["--host", "host.invalid"], "host.invalid"),
         (["--host", "\xfc..x"], "hostname"),
         (["--port", "TAKEN"], "Address already in use"),
     ],

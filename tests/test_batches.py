@@ -22,7 +22,7 @@ def item(operation, quantity, **target):
     return {"operation": operation, "quantity": quantity, **target}
 
 
-def test_a_batch_changes_products_by_id_and_by_sku_in_order(client, send, laptop, phone):
+def test_a_batch_changes_products_by_id_and_by_sku_in_order(send, laptop, phone):
     response = send(
         item("reduce", 5, productId=laptop["id"].upper()),
         item("add", 3, sku=" phn-7 "),
@@ -30,13 +30,14 @@ def test_a_batch_changes_products_by_id_and_by_sku_in_order(client, send, laptop
     )
 
     assert response.status_code == 200
-    results = [(laptop["id"], 15), (phone["id"], 13), (laptop["id"], 16)]
     assert response.json == {
         "success": True,
-        "results": [{"productId": id_, "newStock": stock} for id_, stock in results],
+        "results": [
+            {"productId": laptop["id"], "newStock": 15},
+            {"productId": phone["id"], "newStock": 13},
+            {"productId": laptop["id"], "newStock": 16},
+        ],
     }
-    movements = client.get(f"/products/{laptop['id']}/movements?after=1").json["movements"]
-    assert [(m["version"], m["change"], m["stock"]) for m in movements] == [(2, -5, 15), (3, 1, 16)]
 
 
 def test_an_item_sees_the_stock_that_earlier_items_left(client, send, phone):

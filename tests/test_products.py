@@ -1,11 +1,9 @@
 """The five core endpoints, and optimistic concurrency control."""
 
-import json
-
 import pytest
 
 from inventory import create_app
-from tests.support import MAX, is_error
+from tests.support import is_error
 
 
 def test_create_returns_the_product_with_location_and_etag(client):
@@ -34,16 +32,14 @@ def test_create_requires_only_name_and_sku(client):
     assert response.headers["Location"] == f"/api/products/{response.json['id']}"
 
 
-@pytest.mark.parametrize(
-    ("change", "quantity", "new_stock"),
-    [("add", 5, 25), ("reduce", 5, 15), ("add", MAX - 20, MAX)],
-)
-def test_add_and_reduce_return_the_new_stock(client, laptop, url, change, quantity, new_stock):
-    response = client.put(f"{url}/{change}", json={"quantity": quantity})
+@pytest.mark.parametrize(("change", "new_stock"), [("add", 25), ("reduce", 15)])
+def test_add_and_reduce_return_the_new_stock(client, laptop, url, change, new_stock):
+    response = client.put(f"{url}/{change}", json={"quantity": 5})
 
     assert response.status_code == 200
-    body = {"success": True, "productId": laptop["id"], "newStock": new_stock}
-    assert response.text == json.dumps(body, separators=(",", ":")) + "\n"
+    assert response.text == (
+        f'{{"success":true,"productId":"{laptop["id"]}","newStock":{new_stock}}}\n'
+    )
     assert response.headers["ETag"] == '"2"'
 
 

@@ -110,37 +110,30 @@ def exchange(server, request):
         return connection.makefile("rb").read()
 
 
-MALFORMED_HEADS = [
-    b"",
-    b'\r\nIf-Match: "9',
-    b'\r\nBroken\r\nIf-Match: "9"\r\n\r\n',
-    b'\r\nIf-Match : "9"\r\n\r\n',
-    b'\r\nX: a\r\r\nIf-Match: "9"\r\n\r\n',
-    b'\r\nX: a\rIf-Match: "1"\r\n\r\n',
-    b"\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
-    b"\r\nX: a\r\n folded: b\r\n\r\n",
-]
-
-
 @pytest.mark.parametrize(
-    "request_bytes",
+    "rest",
     [
-        *(b"DELETE %%s HTTP/1.1%b" % rest for rest in MALFORMED_HEADS),
-        b'PUT http://a:b%s/reduce HTTP/1.1\r\nContent-Length: 13\r\n\r\n{"quantity":3}',
+        b"",
+        b"\r\nHost: x\r\n",
+        b'\r\nBroken\r\nIf-Match: "9"\r\n\r\n',
+        b'\r\nIf-Match : "9"\r\n\r\n',
+        b'\r\nX: a\r\r\nIf-Match: "9"\r\n\r\n',
+        b'\r\nX: a\rIf-Match: "1"\r\n\r\n',
+        b"\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
+        b"\r\nX: a\r\n folded: b\r\n\r\n",
     ],
 )
-def test_a_truncated_or_malformed_head_changes_nothing(server, request_bytes):
-    sku = request_bytes[-30:].hex()
-    body = json.dumps({"name": "Laptop", "sku": sku, "stock": 20}).encode()
+def test_a_truncated_or_malformed_head_changes_nothing(server, rest):
+    body = b'{"name": "Laptop", "sku": "head %b"}' % rest[-28:].hex().encode()
     with urlopen(Request(f"{server}/products", body), timeout=TIMEOUT) as response:
         path = response.headers["Location"]
 
-    received = exchange(server, request_bytes % path.encode())
+    received = exchange(server, b"DELETE %b HTTP/1.1%b" % (path.encode(), rest))
 
     assert received.startswith(b"HTTP/1.1 400 ")
     assert list(json.loads(received.rpartition(b"\r\n\r\n")[2])) == ["error", "message"]
     with urlopen(server + path, timeout=TIMEOUT) as response:
-        assert json.load(response)["stock"] == 20
+        assert response.status == 200
 
 
 RESTORE = b"POST /products/x/restore HTTP/1.1\r\n"  # with a complete body, its status is 404
@@ -175,14 +168,12 @@ def test_malformed_http_is_rejected_in_json(server, request_bytes, status):
     assert list(json.loads(body)) == ["error", "message"]
 
 
-def test_one_empty_line_before_a_request_is_ignored(server):
-    assert exchange(server, b"\r\nGET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 200 ")
-
-
-def test_a_head_has_at_most_99_header_lines(server):
+def test_a_head_may_follow_an_empty_line_and_have_99_header_lines(server):
     headers = b"".join(b"a%d: b\r\n" % number for number in range(99))
 
-    assert exchange(server, b"GET / HTTP/1.1\r\n%s\r\n" % headers).startswith(b"HTTP/1.1 200 ")
+    received = exchange(server, b"\r\nGET / HTTP/1.1\r\n%b\r\n" % headers)
+
+    assert received.startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize(

@@ -246,11 +246,3 @@ def test_the_log_shows_the_request_line_in_ascii():
 
     assert "'GET /%E2%80%AE HTTP/1.1' 404" in errors
     assert errors.isascii()
-
-
-def test_the_flask_command_finds_the_app():
-    command = [sys.executable, "-m", "flask", "--app", "inventory", "routes"]
-
-    routes = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-
-    assert "/products/<product_id>/reduce" in routes.stdout

@@ -66,21 +66,13 @@ def test_if_match_is_validated_before_a_replay_but_not_compared(client, url):
     assert [malformed.status_code, outdated.status_code] == [400, 200]
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("PUT", "{}/reduce", b'{"quantity":1}'),
-        ("PUT", "{}/add", ONE),
-        ("POST", "{}/restore", ONE),
-    ],
-)
-def test_a_key_cannot_be_reused_with_a_different_request(client, url, method, path, body):
+@pytest.mark.parametrize(("change", "body"), [("reduce", b'{"quantity":1}'), ("add", ONE)])
+def test_a_key_cannot_be_reused_with_a_different_request(client, url, change, body):
     client.put(f"{url}/reduce", data=ONE, headers=KEY)
 
-    response = client.open(path.format(url), method=method, data=body, headers=KEY)
+    response = client.put(f"{url}/{change}", data=body, headers=KEY)
 
-    message = "Idempotency-Key was already used with a different request"
-    assert is_error(response, 422, message)
+    assert is_error(response, 422, "Idempotency-Key was already used with a different request")
     assert stock(client, url) == 19
 
 

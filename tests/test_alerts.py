@@ -236,12 +236,17 @@ def test_a_response_that_never_comes_is_a_failed_attempt(webhook, low, clock, ca
     assert caplog.messages[-1].endswith("abandoned: TimeoutError")
 
 
-def test_credentials_in_the_url_are_sent_as_basic_authentication(receiver, webhook, low):
-    webhook(receiver.url.replace("//", "//us%40er:pass%3Aword@") + "?token=t")(low)
+@pytest.mark.parametrize(
+    ("in_url", "sent"), [("us%40er:pass%3Aword", b"us@er:pass:word"), ("user", b"user:")]
+)
+def test_credentials_in_the_url_are_sent_as_basic_authentication(
+    receiver, webhook, low, in_url, sent
+):
+    webhook(receiver.url.replace("//", f"//{in_url}@") + "?token=t")(low)
 
     path, headers, _ = receiver.posts.get(timeout=TIMEOUT)
     assert path == "/hook?token=t"
-    assert headers["Authorization"] == f"Basic {base64.b64encode(b'us@er:pass:word').decode()}"
+    assert headers["Authorization"] == f"Basic {base64.b64encode(sent).decode()}"
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ def test_roles_add_security_401_and_403():
     create, reduce = (document["paths"][f"/products{rest}"] for rest in ("", "/{id}/reduce"))
     assert document["security"] == [{"bearer": []}]
     assert {"401", "403"} <= create["post"]["responses"].keys()
+    assert [*create["post"]["responses"]["401"]["headers"]] == ["WWW-Authenticate"]
     assert {"401", "403"} & reduce["put"]["responses"].keys() == {"401"}
 
 

@@ -120,6 +120,7 @@ def exchange(server, request):
         b'\r\nX: a\r\r\nIf-Match: "9"\r\n\r\n',
         b'\r\nX: a\rIf-Match: "1"\r\n\r\n',
         b"\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
+        b"\r\nX: a\0\r\n\r\n",
         b"\r\nX: a\r\n folded: b\r\n\r\n",
     ],
 )

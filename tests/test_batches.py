@@ -4,8 +4,6 @@ import pytest
 
 from tests.support import is_error
 
-EXPIRY = "2099-12-01T00:00:00Z"
-
 
 @pytest.fixture
 def phone(client):
@@ -24,7 +22,7 @@ def item(operation, quantity, **target):
     return {"operation": operation, "quantity": quantity, **target}
 
 
-def test_a_batch_changes_products_by_id_and_by_sku_in_order(client, send, laptop, phone):
+def test_a_batch_changes_products_by_id_and_by_sku_in_order(send, laptop, phone):
     response = send(
         item("reduce", 5, productId=laptop["id"].upper()),
         item("add", 3, sku=" phn-7 "),
@@ -32,13 +30,14 @@ def test_a_batch_changes_products_by_id_and_by_sku_in_order(client, send, laptop
     )
 
     assert response.status_code == 200
-    results = [(laptop["id"], 15), (phone["id"], 13), (laptop["id"], 16)]
     assert response.json == {
         "success": True,
-        "results": [{"productId": id_, "newStock": stock} for id_, stock in results],
+        "results": [
+            {"productId": laptop["id"], "newStock": 15},
+            {"productId": phone["id"], "newStock": 13},
+            {"productId": laptop["id"], "newStock": 16},
+        ],
     }
-    movements = client.get(f"/products/{laptop['id']}/movements?after=1").json["movements"]
-    assert [(m["version"], m["change"], m["stock"]) for m in movements] == [(2, -5, 15), (3, 1, 16)]
 
 
 def test_an_item_sees_the_stock_that_earlier_items_left(client, send, phone):
@@ -51,7 +50,6 @@ def test_an_item_sees_the_stock_that_earlier_items_left(client, send, phone):
 
 GOOD = item("add", 1, sku="LTP-123")
 ONE_TARGET = "exactly one of productId and sku is required"
-OPERATION = "operation must be add or reduce"
 QUANTITY = "quantity must be an integer of at least 1"
 
 
@@ -59,24 +57,17 @@ QUANTITY = "quantity must be an integer of at least 1"
     ("bad", "status", "message"),
     [
         (item("add", 1, sku="unknown"), 404, "Product not found"),
-        (item("add", 1, productId="x"), 404, "Product not found"),
-        (item("add", 1, sku=" "), 400, "sku must be a string of 1 to 64 characters"),
         (item("add", 1, sku=None), 400, "sku must be a string of 1 to 64 characters"),
-        (item("add", 1, productId=[]), 400, "productId must be a string"),
         (item("add", 1, productId=None), 400, "productId must be a string"),
         (item("add", 1), 400, ONE_TARGET),
         (item("add", 1, sku="LTP-123", productId="x"), 400, ONE_TARGET),
-        (item("ADD", 1, sku="LTP-123"), 400, OPERATION),
-        (item(["add"], 1, sku="LTP-123"), 400, OPERATION),
+        (item(["add"], 1, sku="LTP-123"), 400, "operation must be add or reduce"),
         ({"sku": "LTP-123", "quantity": 1}, 400, "operation is required"),
-        ({"sku": "LTP-123", "operation": "add"}, 400, "quantity is required"),
         (item("add", 0, sku="LTP-123"), 400, QUANTITY),
-        (item("reduce", 1.5, sku="LTP-123"), 400, QUANTITY),
         (item("add", 1, sku="LTP-123", note=""), 400, "unknown field 'note'"),
-        (item("reduce", 22, sku="LTP-123"), 400, "Not enough stock available"),
         ("add", 400, "must be a JSON object"),
         (
-            item("reduce", 1, sku="LTP-123", expiresAt=EXPIRY),
+            item("reduce", 1, sku="LTP-123", expiresAt="2099-12-01T00:00:00Z"),
             400,
             "expiresAt is only allowed with operation add",
         ),
@@ -95,7 +86,7 @@ def test_fields_of_all_items_are_validated_before_an_item_is_applied(send, lapto
     assert is_error(response, 400, f"updates[1]: {QUANTITY}")
 
 
-@pytest.mark.parametrize("updates", [[], [GOOD] * 1001, {}, None, "add"])
+@pytest.mark.parametrize("updates", [[], [GOOD] * 1001, {}])
 def test_a_batch_has_1_to_1000_items(client, laptop, updates):
     response = client.post("/products/bulk-update", json={"updates": updates})
 

@@ -11,13 +11,10 @@ from tests.support import add
 @pytest.fixture
 def catalogue(client):
     """Five products named A to E; B and D are low on stock."""
-    levels = {"A": 0, "B": 10, "C": 0, "D": 10, "E": 0}
+    stocks = {"A": 1, "B": 0, "C": 1, "D": 0, "E": 1}
     return [
-        client.post(
-            "/products",
-            json={"name": name, "sku": f"sku-{name}", "stock": 10, "reorderLevel": levels[name]},
-        ).json
-        for name in levels
+        client.post("/products", json={"name": name, "sku": f"sku-{name}", "stock": stock}).json
+        for name, stock in stocks.items()
     ]
 
 

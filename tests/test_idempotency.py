@@ -59,34 +59,20 @@ def test_a_keyed_delete_that_is_retried_after_a_restore_deletes_nothing(client, 
 
 def test_if_match_is_validated_before_a_replay_but_not_compared(client, url):
     client.put(f"{url}/reduce", data=ONE, headers=KEY)
-    product = {"data": b'{"name": "a", "sku": "a"}'}
-    client.post("/products", **product, headers={"Idempotency-Key": "b"})
 
     malformed = client.put(f"{url}/reduce", data=ONE, headers={**KEY, "If-Match": "1"})
     outdated = client.put(f"{url}/reduce", data=ONE, headers={**KEY, "If-Match": '"1"'})
-    headers = {"Idempotency-Key": "b", "If-Match": "*"}
-    unsupported = client.post("/products", **product, headers=headers)
 
-    assert [r.status_code for r in (malformed, outdated, unsupported)] == [400, 200, 400]
+    assert [malformed.status_code, outdated.status_code] == [400, 200]
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("PUT", "{}/reduce", b'{"quantity": 2}'),
-        ("PUT", "{}/reduce", b'{"quantity":1}'),
-        ("PUT", "{}/add", ONE),
-        ("PUT", "/products/other/reduce", ONE),
-        ("POST", "{}/restore", ONE),
-    ],
-)
-def test_a_key_cannot_be_reused_with_a_different_request(client, url, method, path, body):
+@pytest.mark.parametrize(("change", "body"), [("reduce", b'{"quantity":1}'), ("add", ONE)])
+def test_a_key_cannot_be_reused_with_a_different_request(client, url, change, body):
     client.put(f"{url}/reduce", data=ONE, headers=KEY)
 
-    response = client.open(path.format(url), method=method, data=body, headers=KEY)
+    response = client.put(f"{url}/{change}", data=body, headers=KEY)
 
-    message = "Idempotency-Key was already used with a different request"
-    assert is_error(response, 422, message)
+    assert is_error(response, 422, "Idempotency-Key was already used with a different request")
     assert stock(client, url) == 19
 
 
@@ -113,7 +99,7 @@ def test_an_unexpected_exception_releases_the_key(app, client, url, monkeypatch)
     assert client.put(f"{url}/reduce", data=ONE, headers=KEY).json["newStock"] == 19
 
 
-@pytest.mark.parametrize("key", ["", " ", "a b", "k" * 256, "\x7f", "clé"])
+@pytest.mark.parametrize("key", ["", "a b", "k" * 256, "clé"])
 def test_a_malformed_key_is_rejected(client, url, key):
     environ = {"HTTP_IDEMPOTENCY_KEY": key}
     response = client.put(f"{url}/add", data=ONE, environ_overrides=environ)
@@ -122,44 +108,31 @@ def test_a_malformed_key_is_rejected(client, url, key):
     assert stock(client, url) == 20
 
 
-@pytest.mark.parametrize("key", ["k" * 255, "!~"])
-def test_whitespace_around_a_key_is_ignored(client, url, key):
-    for value in (key, f" {key}", f"{key} \t"):
-        environ = {"HTTP_IDEMPOTENCY_KEY": value}
+def test_whitespace_around_a_key_is_ignored(client, url):
+    for key in ("k" * 255, f" {'k' * 255} \t"):
+        environ = {"HTTP_IDEMPOTENCY_KEY": key}
         client.put(f"{url}/add", data=ONE, environ_overrides=environ)
 
     assert stock(client, url) == 21
 
 
-@pytest.fixture
-def is_replayed():
-    """Execute a request of a caller under a key; return whether its response was stored before."""
+def test_the_latest_10000_responses_of_a_caller_are_kept():
+    """First in, first out: a replay does not make a response younger."""
     keys = IdempotencyKeys()
 
-    def execute(caller, key):
+    def is_replayed(caller, key):
         response = keys.execute_once(caller, str(key), b"", Response)
         return "Idempotency-Replayed" in response.headers
 
-    return execute
-
-
-def test_the_latest_10000_responses_are_kept(is_replayed):
-    """First in, first out: a replay does not make a response younger."""
+    is_replayed("bob", 0)
     for key in range(10_000):
         is_replayed("ann", key)
-    assert is_replayed("ann", 0)
 
+    assert is_replayed("ann", 0)
     assert not is_replayed("ann", 10_000)
     assert is_replayed("ann", 1)
     assert not is_replayed("ann", 0)
-
-
-def test_eviction_is_per_caller(is_replayed):
-    is_replayed("ann", "key")
-    for key in range(10_001):
-        is_replayed("bob", key)
-
-    assert is_replayed("ann", "key")
+    assert is_replayed("bob", 0)
 
 
 def test_other_keys_and_other_callers_do_not_block():

@@ -1,19 +1,14 @@
 """Perishable units: the earliest expiry is taken first, and expired units are not stock."""
 
-from contextlib import suppress
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 
 import pytest
 
-from inventory.errors import (
-    DuplicateSkuError,
-    InsufficientStockError,
-    InvalidValueError,
-    ProductChangedError,
-)
+from inventory.errors import InsufficientStockError, InvalidValueError, ProductChangedError
 from inventory.service import BatchItem, BySku
-from tests.support import add, reduce
+from tests.support import add, is_error, reduce
 
 
 @pytest.fixture
@@ -44,7 +39,7 @@ def log(service, product):
 
 @pytest.mark.parametrize(
     ("quantity", "left"),
-    [(1, ([1, 3], 5)), (2, ([3], 5)), (4, ([1], 5)), (5, ([], 5)), (7, ([], 3)), (10, ([], 0))],
+    [(1, ([1, 3], 5)), (2, ([3], 5)), (4, ([1], 5)), (7, ([], 3))],
 )
 def test_reduce_takes_the_earliest_expiry_first(service, milk, quantity, left):
     assert quantities(service.reduce_stock(milk.id, quantity)) == left
@@ -116,8 +111,8 @@ def test_expired_units_are_written_off_even_if_the_change_is_rejected(service, c
     assert service.reduce_stock(milk.id, 8).stock == 0
 
 
-@pytest.mark.parametrize("change", ["reduce", "batch", "restore"])
-def test_the_clock_is_read_under_the_row_lock(service, clock, milk, day, change):
+@pytest.mark.parametrize("access", ["reduce", "batch"])
+def test_the_clock_is_read_under_the_row_lock(service, clock, milk, day, access):
     """A thread that waits for the lock past an expiry must not sell the expired units."""
 
     class LockReleasedAtTheExpiry:
@@ -127,29 +122,11 @@ def test_the_clock_is_read_under_the_row_lock(service, clock, milk, day, change)
         def __exit__(self, *_):
             pass
 
-    changes = {
-        "reduce": lambda: service.reduce_stock(milk.id, 10),
-        "batch": lambda: service.bulk_update([BatchItem(milk.id, reduce(10))]),
-        "restore": lambda: service.restore_product(milk.id),
-    }
-    if change == "restore":
-        service.delete_product(milk.id)
     service._products.find_row(milk.id).lock = LockReleasedAtTheExpiry()  # noqa: SLF001
 
-    with suppress(InsufficientStockError):
-        changes[change]()
+    ACCESSES[access](service, milk.id)
 
-    assert log(service, milk)[-1] == ("EXPIRED", -2, 8)
-
-
-def test_a_batch_takes_and_adds_lots(service, milk, day):
-    take, bring = (BatchItem(milk.id, change) for change in (reduce(3), add(4, day(1))))
-
-    first, second, third = service.bulk_update([take, bring, take])
-
-    assert quantities(first) == ([2], 5)
-    assert quantities(second) == ([4, 2], 5)
-    assert quantities(third) == ([1, 2], 5)
+    assert log(service, milk)[0] == ("EXPIRED", -2, 8)
 
 
 def test_lots_that_expire_while_deleted_are_written_off_by_the_restore(service, clock, milk, day):
@@ -159,18 +136,6 @@ def test_lots_that_expire_while_deleted_are_written_off_by_the_restore(service, 
 
     assert quantities(service.restore_product(milk.id)) == ([3], 5)
     assert log(service, milk)[1:] == [("RESTORED", 0, 10), ("EXPIRED", -2, 8)]
-
-
-def test_a_rejected_restore_changes_and_publishes_nothing(service, clock, milk, day, published):
-    service.delete_product(milk.id)
-    service.create_product("Milk", "milk")
-    clock.now = day(1)
-
-    with pytest.raises(DuplicateSkuError):
-        service.restore_product(milk.id)
-
-    assert log(service, milk) == [("DELETED", 0, 10)]
-    assert published[-1].versions[-1].movement == "CREATED"
 
 
 def test_an_expiry_is_in_the_future_and_requires_units(service, clock, milk, day):
@@ -190,63 +155,50 @@ def test_the_history_stores_no_lots(service, milk):
     assert [version.lots for version in service.list_movements(milk.id)] == [()] * 3
 
 
-EXPIRY = "2026-12-01T00:00:00.000000Z"
-
-
 def test_lots_are_shown_as_the_last_key_if_there_are_some(client, clock):
-    body = {"name": "Milk", "sku": "MILK", "stock": 3, "expiresAt": "2026-12-02T02:00:00+02:00"}
+    one, two = ({"quantity": 2, "expiresAt": f"2026-12-0{day}T00:00:00.000000Z"} for day in (1, 2))
+    body = {"name": "Milk", "sku": "MILK", "stock": 2, "expiresAt": two["expiresAt"]}
     created = client.post("/products", json=body)
     url = f"/products/{created.json['id']}"
-    client.put(f"{url}/add", json={"quantity": 2, "expiresAt": "2026-12-01T00:00:00Z"})
-    item = {"sku": "MILK", "operation": "add", "quantity": 1, "expiresAt": EXPIRY}
+    item = {"sku": "MILK", "operation": "add", **one}
     client.post("/products/bulk-update", json={"updates": [item]})
 
     product = client.get(url).json
     assert list(product)[-1] == "lots"
-    assert [list(lot.items()) for lot in product["lots"]] == [
-        [("quantity", 3), ("expiresAt", EXPIRY)],
-        [("quantity", 3), ("expiresAt", "2026-12-02T00:00:00.000000Z")],
-    ]
-    assert created.json["lots"] == product["lots"][1:]
-    assert ",MILK,6,0," in client.get("/reports/inventory.csv").text
+    assert json.dumps(product["lots"]) == json.dumps([one, two])
+    assert created.json["lots"] == [two]
+    assert ",MILK,4,0," in client.get("/reports/inventory.csv").text
 
     clock.now = datetime(2026, 12, 2, tzinfo=UTC)
     assert "lots" not in client.get(url).json
     assert ",MILK,0,0," in client.get("/reports/inventory.csv?status=LOW_STOCK").text
 
 
-MALFORMED = [
-    "2099-12-01",
-    "2099-12-01T00:00:00",
-    "2099-12-01 00:00:00Z",
-    "2099-12-01t00:00:00Z",
-    "20991201T000000Z",
-    "2099-W10-1T00:00:00Z",
-    "2099-13-01T00:00:00Z",
-    "2099-02-30T00:00:00Z",
-    "2099-12-01T24:00:00Z",
-    "2099-12-01T00:60:00Z",
-    "2099-12-01T00:00:60Z",
-    "9999-12-31T23:59:59-01:00",
-    "0001-01-01T00:00:00+01:00",
-    *(f"2099-12-01T10:{end}" for end in ["20:305Z", "203Z", "+20", "20:30xZ", "20:30,5Z"]),
-    *(f"2099-12-01T10:20:30{end}" for end in ["+01.00", "Z\0", "+01", "+0100", "+01:60", "-24:00"]),
-    *(f"2099-12-01T10:20:30{end}" for end in ["z", ".Z", ".1234567890Z", "Z ", "\u0660Z"]),
-    *("\ud800", "", "tomorrow", None, 1796083200, ["T"]),
-]
+MALFORMED = {
+    "no offset": "2099-12-01T00:00:00",
+    "a space instead of T": "2099-12-01 00:00:00Z",
+    "a lower-case t": "2099-12-01t00:00:00Z",
+    "a lower-case z": "2099-12-01T00:00:00z",
+    "no such day": "2099-02-30T00:00:00Z",
+    "hour 24": "2099-12-01T24:00:00Z",
+    "second 60": "2099-12-01T00:00:60Z",
+    "before the year 1 in UTC": "0001-01-01T00:00:00+01:00",
+    "a comma": "2099-12-01T10:20:30,5Z",
+    "ten fractional digits": "2099-12-01T10:20:30.1234567890Z",
+    "an offset without a colon": "2099-12-01T10:20:30+0100",
+    "an offset of 60 minutes": "2099-12-01T10:20:30+01:60",
+    "an Arabic digit": "2099-12-01T10:20:3\u0660Z",
+    "a number": 1796083200,
+}
 
 
-@pytest.mark.parametrize("text", MALFORMED)
-def test_an_expiry_that_is_not_rfc_3339_is_rejected(client, laptop, url, text):
-    message = "expiresAt must be an RFC 3339 date-time, such as 2099-12-31T23:59:59Z"
-    item = {"sku": "LTP-123", "operation": "add", "quantity": 1, "expiresAt": text}
+@pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
+def test_an_expiry_that_is_not_rfc_3339_is_rejected(client, url, text):
+    response = client.put(f"{url}/add", json={"quantity": 1, "expiresAt": text})
 
-    added = client.put(f"{url}/add", json={"quantity": 1, "expiresAt": text})
-    batch = client.post("/products/bulk-update", json={"updates": [item]})
-
-    assert (added.status_code, added.json["message"]) == (400, message)
-    assert batch.json["message"] == f"updates[0]: {message}"
-    assert client.get(url).json == laptop
+    assert is_error(
+        response, 400, "expiresAt must be an RFC 3339 date-time, such as 2099-12-31T23:59:59Z"
+    )
 
 
 @pytest.mark.parametrize(
@@ -262,5 +214,5 @@ def test_an_expiry_has_any_offset_and_up_to_nine_fractional_digits(client, text)
     body = {"name": "Milk", "sku": "MILK", "stock": 1, "expiresAt": text}
 
     assert client.post("/products", json=body).json["lots"] == [
-        {"quantity": 1, "expiresAt": EXPIRY}
+        {"quantity": 1, "expiresAt": "2026-12-01T00:00:00.000000Z"}
     ]

@@ -4,57 +4,41 @@ import pytest
 
 from tests.support import MAX, is_error
 
-NOT_AN_OBJECT = "body must be a JSON object"
-NOT_UTF_8 = "body must be in UTF-8"
-NOT_HTTP = "Malformed or incomplete HTTP request"
 UNSAFE = "must not contain control characters, line separators or lone surrogates"
 EXPIRY = "expiresAt must be an RFC 3339 date-time, such as 2099-12-31T23:59:59Z"
-NO_INTEGERS = b'0 -1 -0 1.0 1e3 1E400 "1" true null NaN Infinity [1] {"a":1}'.split()
 
 
 def integer(field, minimum):
     return f"{field} must be an integer of at least {minimum}"
 
 
-def not_json(problem, column):
-    return f"body is not valid JSON: {problem}: line 1 column {column}"
-
-
-INVALID_BODIES = [
-    (b"", "body is empty, and must be a JSON object"),
-    (b"[]", NOT_AN_OBJECT),
-    (b"null", NOT_AN_OBJECT),
-    (b'"name"', NOT_AN_OBJECT),
-    (b"name=Laptop&sku=LTP-123", not_json("Expecting value", 1)),
-    (b"{'quantity': 1}", not_json("Expecting property name enclosed in double quotes", 2)),
-    (b'{"quantity": 1} {}', not_json("Extra data", 17)),
-    (b'{"quantity": 01}', not_json("Expecting ',' delimiter", 15)),
-    (b'{"quantity" 1}', not_json("Expecting ':' delimiter", 13)),
-    (b'\xef\xbb\xbf{"quantity": 1}', not_json("Expecting value", 1)),
-    ('{"quantity": 1}'.encode("utf-16"), NOT_UTF_8),
-    (b'{"quantity": "\xff"}', NOT_UTF_8),
-    (b'{"quantity": "\xed\xa0\x80"}', NOT_UTF_8),
-    (b"[" * 100_000, "body is nested too deeply"),
-    (b"{}", "quantity is required"),
-    (b'{"quantity": 1, "note": 2}', "unknown field 'note'"),
-    (b'{"Quantity": 1}', "unknown field 'Quantity'"),
-    (b'{"quantity": 1, "%s": 2}' % (b"x" * 300), "unknown field " + repr("x" * 60)),
-    (b'{"quantity": 1, "\\ud800": 2}', "unknown field '\\ud800'"),
-    (b'{"quantity": 1, "quantity": 1}', "quantity must be given only once"),
-    (
-        b'{"quantity": {"%s": 1, "%s": 1}}' % (b"a" * 99, b"a" * 99),
-        f"{'a' * 60} must be given only once",
-    ),
-    *((b'{"quantity": %s}' % value, integer("quantity", 1)) for value in NO_INTEGERS),
-    (b'{"quantity": -%s}' % (b"9" * 5000), integer("quantity", 1)),
-    (b'{"quantity": %s}' % (b"9" * 5000), f"quantity must be at most {MAX}"),
-]
-
-
-@pytest.mark.parametrize(("body", "message"), INVALID_BODIES)
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "body is empty, and must be a JSON object"),
+        (b"[]", "body must be a JSON object"),
+        (b"name=Laptop&sku=LTP-123", "body is not valid JSON: Expecting value: line 1 column 1"),
+        (b'{"quantity": 1} {}', "body is not valid JSON: Extra data: line 1 column 17"),
+        (b'{"quantity": "\xff"}', "body must be in UTF-8"),
+        (b"[" * 100_000, "body is nested too deeply"),
+        (b"{}", "quantity is required"),
+        (b'{"quantity": 1, "note": 2}', "unknown field 'note'"),
+        (b'{"quantity": 1, "%s": 2}' % (b"x" * 300), "unknown field " + repr("x" * 60)),
+        (b'{"quantity": 1, "\\ud800": 2}', "unknown field '\\ud800'"),
+        (b'{"quantity": 1, "quantity": 1}', "quantity must be given only once"),
+        (
+            b'{"quantity": {"%(a)b": 1, "%(a)b": 1}}' % {b"a": b"a" * 99},
+            f"{'a' * 60} must be given only once",
+        ),
+        (b'{"quantity": 1.0}', integer("quantity", 1)),
+        (b'{"quantity": 1e3}', integer("quantity", 1)),
+        (b'{"quantity": NaN}', integer("quantity", 1)),
+        (b'{"quantity": -%s}' % (b"9" * 5000), integer("quantity", 1)),
+        (b'{"quantity": %s}' % (b"9" * 5000), f"quantity must be at most {MAX}"),
+    ],
+)
 def test_an_invalid_body_is_rejected_and_changes_nothing(client, laptop, url, body, message):
     assert is_error(client.put(f"{url}/add", data=body), 400, message)
-    assert is_error(client.put(f"{url}/reduce", data=body), 400, message)
     assert client.get(url).json == laptop
 
 
@@ -62,12 +46,8 @@ def test_an_invalid_body_is_rejected_and_changes_nothing(client, laptop, url, bo
     ("field", "message"),
     [
         ({"reorder_level": 5}, "unknown field 'reorder_level'"),
-        ({"id": "mine"}, "unknown field 'id'"),
         ({"stock": None}, integer("stock", 0)),
-        ({"stock": "20"}, integer("stock", 0)),
-        ({"reorderLevel": 2.5}, integer("reorderLevel", 0)),
         ({"name": 5}, "name must be a string of 1 to 200 characters"),
-        ({"sku": None}, "sku must be a string of 1 to 64 characters"),
         ({"sku": "\ud800"}, f"sku {UNSAFE}"),
         ({"expiresAt": None}, EXPIRY),
     ],
@@ -78,32 +58,27 @@ def test_an_invalid_field_is_named_and_null_is_not_absence(client, field, messag
     assert is_error(client.post("/products", json=body), 400, message)
 
 
-@pytest.mark.parametrize("content_type", [None, "application/x-www-form-urlencoded"])
-def test_the_content_type_is_ignored(client, content_type):
+def test_the_content_type_is_ignored(client):
     """So that `curl -d` works without a header."""
+    form = {"content_type": "application/x-www-form-urlencoded"}
     body = b'{"name": "Laptop", "sku": "LTP-123"}'
 
-    assert client.post("/products", data=body, content_type=content_type).status_code == 201
+    assert client.post("/products", data=body, **form).status_code == 201
 
 
 MIB = 1024 * 1024
-CHUNKED = {
-    "wsgi.input_terminated": True,
-    "HTTP_TRANSFER_ENCODING": "chunked",
-    "CONTENT_LENGTH": "",
-}
+CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
 
 
 @pytest.mark.parametrize("environ", [{}, CHUNKED], ids=["length", "chunked"])
-@pytest.mark.parametrize("size", [MIB, MIB + 1, 2 * MIB])
-def test_a_body_has_at_most_1_mib(client, size, environ):
-    body = b'{"name": "Laptop", "sku": "LTP-123"}'.ljust(size)
-    response = client.post("/products", data=body, environ_overrides=environ)
+def test_a_body_has_at_most_1_mib(client, environ):
+    body = b'{"name": "Laptop", "sku": "LTP-123"}'
 
-    if size == MIB:
-        assert response.status_code == 201
-    else:
+    for size in (MIB + 1, 2 * MIB):
+        response = client.post("/products", data=body.ljust(size), environ_overrides=environ)
         assert is_error(response, 413, "body must be at most 1 MiB")
+    response = client.post("/products", data=body.ljust(MIB), environ_overrides=environ)
+    assert response.status_code == 201
 
 
 class BrokenStream:
@@ -113,63 +88,48 @@ class BrokenStream:
         raise KeyError("servers differ in what they raise")
 
 
-@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "key-1"}], ids=["no-key", "key"])
 @pytest.mark.parametrize(
     "environ",
     [
         {"CONTENT_LENGTH": "500"},
         {"CONTENT_LENGTH": "500", "wsgi.input_terminated": True},
         {"CONTENT_LENGTH": "-1"},
-        {"CONTENT_LENGTH": "abc"},
         {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "0"},
         {"HTTP_TRANSFER_ENCODING": "gzip", "CONTENT_LENGTH": ""},
         {**CHUNKED, "wsgi.input": BrokenStream()},
     ],
 )
-def test_an_incomplete_body_changes_nothing_and_can_be_retried(client, laptop, url, environ, key):
+def test_an_incomplete_body_changes_nothing_and_can_be_retried(client, laptop, url, environ):
     body = b'{"quantity": 1}'
+    key = {"Idempotency-Key": "key-1"}
     options = {"headers": key, "environ_overrides": environ}
 
-    for response in (
-        client.put(f"{url}/add", data=body, **options),
-        client.delete(url, **options),
-        client.post(f"{url}/restore", **options),
-    ):
-        assert is_error(response, 400, NOT_HTTP)
+    for response in (client.put(f"{url}/add", data=body, **options), client.delete(url, **options)):
+        assert is_error(response, 400, "Malformed or incomplete HTTP request")
     assert client.get(url).json == laptop
     assert client.put(f"{url}/add", data=body, headers=key).json["newStock"] == 21
 
 
 LIMIT = "limit must be an integer from 1 to 1000"
 AFTER = f"after must be an integer from 0 to {MAX}"
-STATUS = "status must be IN_STOCK or LOW_STOCK"
-CURSOR = "cursor must be a next value from an earlier page"
 
 
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        *((f"/products?limit={text}", LIMIT) for text in ["0", "1001", "-1", "ten", "1.0", ""]),
-        ("/products?limit", LIMIT),
+        *((f"/products?limit={text}", LIMIT) for text in ["0", "1001", "1.0", ""]),
         ("/products?limit=%EF%BC%91", LIMIT),
         ("/products?limit=" + "9" * 5000, LIMIT),
         ("/products?limit=1&limit=2", "limit must be given only once"),
         ("/products?Limit=1", "unknown query parameter 'Limit'"),
-        ("/products?status=low_stock", STATUS),
-        ("/products?status=", STATUS),
-        ("/products?sku=", "sku must be a string of 1 to 64 characters"),
+        ("/products?status=low_stock", "status must be IN_STOCK or LOW_STOCK"),
         ("/products?sku=%00a", f"sku {UNSAFE}"),
         ("/products?sku=%ff", "query must be percent-encoded UTF-8"),
         ("/products?sku=a&cursor=b", "cursor cannot be combined with sku"),
-        ("/products?cursor=mine", CURSOR),
-        ("/products?cursor=", CURSOR),
+        ("/products?cursor=mine", "cursor must be a next value from an earlier page"),
         ("/products/x?" + "y" * 99 + "=1", f"unknown query parameter '{'y' * 60}'"),
-        ("/reports/inventory.csv?limit=5", "unknown query parameter 'limit'"),
-        ("/reports/inventory.csv?status=GONE", STATUS),
         ("/products/x/movements?after=-1", AFTER),
-        ("/products/x/movements?after=1e3", AFTER),
         ("/products/x/movements?after=" + "0" * 40 + "5", AFTER),
-        ("/products/x/movements?limit=0", LIMIT),
     ],
 )
 def test_an_invalid_query_parameter_is_named(client, path, message):
@@ -181,10 +141,3 @@ def test_a_query_is_validated_before_a_change(client, laptop, url):
 
     assert is_error(response, 400, "unknown query parameter 'dryRun'")
     assert client.get(url).json == laptop
-
-
-def test_a_query_in_raw_bytes_must_be_utf_8(client):
-    """Some servers pass them on without percent-encoding."""
-    response = client.get("/products/a", environ_overrides={"QUERY_STRING": "\xff=1"})
-
-    assert is_error(response, 400, "query must be percent-encoded UTF-8")

@@ -30,7 +30,8 @@ ROUTES = [
 
 BODIES = {
     "/products": {"name": "Phone", "sku": "PHN-7"},
-    "/products/{id}/restore": {},
+    "/products/{id}/add": {"quantity": 1},
+    "/products/{id}/reduce": {"quantity": 1},
     "/products/bulk-update": {"updates": [{"sku": "LTP-123", "operation": "add", "quantity": 1}]},
 }
 
@@ -47,58 +48,45 @@ def laptop(client):
     return client.post("/products", json=body, headers=ADMIN).json
 
 
-def call(client, method, path, product, headers):
-    """Send a valid request."""
-    body = BODIES.get(path, {"quantity": 1}) if method in ("POST", "PUT") else None
-    return client.open(path.format(id=product["id"]), method=method, json=body, headers=headers)
-
-
 @pytest.mark.parametrize(("method", "path", "manager", "admin"), ROUTES)
 def test_a_route_requires_its_role(client, laptop, method, path, manager, admin):
-    by_manager = call(client, method, path, laptop, MANAGER)
+    request = {"path": path.format(id=laptop["id"]), "method": method, "json": BODIES.get(path)}
 
-    if manager == 403:
-        assert is_error(by_manager, 403, "Admin role required")
-    else:
-        assert by_manager.status_code == manager
-    assert call(client, method, path, laptop, ADMIN).status_code == admin
+    by_manager = client.open(**request, headers=MANAGER)
+    by_admin = client.open(**request, headers=ADMIN)
 
-
-INVALID_CREDENTIALS = [
-    "",
-    "Bearer",
-    "Bearer ",
-    "Bearer unknown",
-    "Bearer admin-token x",
-    "Bearer admin-tokeN",
-    "Bearer ann:admin:admin-token",
-    "Basic YW5uOmFkbWluLXRva2Vu",
-    "admin-token",
-    "Token admin-token",
-    "Bearer t\xf6ken",
-    "Bearer admin-token\xa0",
-]
+    assert (by_manager.status_code, by_admin.status_code) == (manager, admin)
 
 
-@pytest.mark.parametrize(("method", "path"), [route[:2] for route in ROUTES])
-def test_unauthenticated_request_returns_401(client, laptop, url, method, path):
-    for headers in [{}, *({"Authorization": value} for value in INVALID_CREDENTIALS)]:
-        response = call(client, method, path, laptop, headers)
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        "",
+        "Bearer ",
+        "Bearer unknown",
+        "Bearer admin-token x",
+        "Bearer ann:admin:admin-token",
+        "Token admin-token",
+        "Bearer t\xf6ken",
+        "Bearer admin-token\xa0",
+    ],
+)
+def test_unauthenticated_request_returns_401(client, laptop, url, credentials):
+    response = client.delete(url, headers={"Authorization": credentials})
 
-        assert is_error(response, 401, "Authentication required"), headers
-        assert response.headers["WWW-Authenticate"].strip() == "Bearer"
+    assert is_error(response, 401, "Authentication required")
+    assert response.headers["WWW-Authenticate"].strip() == "Bearer"
     assert client.get(url, headers=ADMIN).json == laptop
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
     [
+        *(route[:2] for route in ROUTES),
         ("GET", "/nothing"),
         ("PATCH", "/products"),
         ("OPTIONS", "/products"),
-        ("GET", "/products?x=1"),
-        ("POST", "/products"),
-        ("GET", "/products?%ff"),
+        ("POST", "/products?x=1"),
     ],
 )
 def test_authentication_comes_before_any_other_error(client, method, path):
@@ -126,52 +114,35 @@ def test_a_route_that_is_not_listed_requires_the_admin_role(client):
     app.add_url_rule("/new", view_func=lambda: "secret", endpoint="new")
 
     assert client.get("/new", headers=ADMIN).text == "secret"
-    assert client.get("/new", headers=MANAGER).status_code == 403
+    assert is_error(client.get("/new", headers=MANAGER), 403, "Admin role required")
 
 
-def test_movements_name_the_caller_except_for_a_write_off(client, clock, laptop, url):
+def test_movements_name_the_caller_except_for_a_write_off(client, clock, url):
     expiring = {"quantity": 1, "expiresAt": "2026-11-23T00:00:00Z"}
     client.put(f"{url}/add", json=expiring, headers=MANAGER)
-    call(client, "POST", "/products/bulk-update", laptop, MANAGER)
-    clock.advance(2 * 86400)
-    client.delete(url, headers=ADMIN)
-    client.post(f"{url}/restore", headers=ADMIN)
+    clock.advance(86400)
 
     movements = client.get(f"{url}/movements", headers=ADMIN).json["movements"]
 
-    assert [(m["type"], m["actor"]) for m in movements] == [
-        ("CREATED", "ann"),
-        ("ADDED", "bob"),
-        ("ADDED", "bob"),
-        ("EXPIRED", None),
-        ("DELETED", "ann"),
-        ("RESTORED", "ann"),
-    ]
+    expected = [("CREATED", "ann"), ("ADDED", "bob"), ("EXPIRED", None)]
+    assert [(m["type"], m["actor"]) for m in movements] == expected
 
 
 SHAPE = "must be name:role:token, where role is admin or manager"
 REPEATED = "repeats a name or a token"
-MALFORMED = [
-    "",
-    "secret",
-    "ann:secret",
-    "ann:owner:secret",
-    "ann:Admin:secret",
-    "ann:admin:",
-    ":admin:secret",
-    "ann:admin:se cret",
-    "ann:admin:s\xe9cret",
-    "a nn:admin:secret",
-    "a\x1bnn:admin:secret",
-]
 
 
 @pytest.mark.parametrize(
     ("tokens", "entry", "message"),
     [
-        *((tokens, 1, SHAPE) for tokens in MALFORMED),
+        ("", 1, SHAPE),
+        ("ann:secret", 1, SHAPE),
+        ("ann:Admin:secret", 1, SHAPE),
+        ("ann:admin:", 1, SHAPE),
+        (":admin:secret", 1, SHAPE),
+        ("ann:admin:se cret", 1, SHAPE),
+        ("a\x1bnn:admin:secret", 1, SHAPE),
         ("ann:admin:a,", 2, SHAPE),
-        ("ann:admin:a,bob:manager:b,secret", 3, SHAPE),
         ("ann:admin:secret,ann:manager:b", 2, REPEATED),
         ("ann:admin:secret,bob:manager:secret", 2, REPEATED),
     ],

@@ -72,7 +72,6 @@ def test_a_signal_ends_the_server_without_output(number, module, tmp_path):
     ("arguments", "reason"),
     [
         (["--port", "65536"], "port must be 0-65535"),
-        (["--host", "host.invalid"], "host.invalid"),
         (["--host", "\xfc..x"], "hostname"),
         (["--port", "TAKEN"], "Address already in use"),
     ],
@@ -111,44 +110,35 @@ def exchange(server, request):
         return connection.makefile("rb").read()
 
 
-MALFORMED_HEADS = [
-    b"",
-    b"\r\nHost: x\r\n",
-    b"\r\nHost: x\r\nIf-Ma",
-    b'\r\nIf-Match: "9',
-    b'\r\nBroken\r\nIf-Match: "9"\r\n\r\n',
-    b'\r\nIf-Match : "9"\r\n\r\n',
-    b'\r\nX: a\r\r\nIf-Match: "9"\r\n\r\n',
-    b'\r\nX: a\rIf-Match: "1"\r\n\r\n',
-    b"\r\nX: a\0\r\n\r\n",
-    b"\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
-    b"\r\nX: a\r\n folded: b\r\n\r\n",
-]
-
-
 @pytest.mark.parametrize(
-    "request_bytes",
+    "rest",
     [
-        *(b"DELETE %%s HTTP/1.1%b" % rest for rest in MALFORMED_HEADS),
-        b'PUT http://a:b%s/reduce HTTP/1.1\r\nContent-Length: 13\r\n\r\n{"quantity":3}',
+        b"",
+        b"\r\nHost: x\r\n",
+        b'\r\nBroken\r\nIf-Match: "9"\r\n\r\n',
+        b'\r\nIf-Match : "9"\r\n\r\n',
+        b'\r\nX: a\r\r\nIf-Match: "9"\r\n\r\n',
+        b'\r\nX: a\rIf-Match: "1"\r\n\r\n',
+        b"\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
+        b"\r\nX: a\0\r\n\r\n",
+        b"\r\nX: a\r\n folded: b\r\n\r\n",
     ],
 )
-def test_a_truncated_or_malformed_head_changes_nothing(server, request_bytes):
-    sku = request_bytes[-30:].hex()
-    body = json.dumps({"name": "Laptop", "sku": sku, "stock": 20}).encode()
+def test_a_truncated_or_malformed_head_changes_nothing(server, rest):
+    body = b'{"name": "Laptop", "sku": "head %b"}' % rest[-28:].hex().encode()
     with urlopen(Request(f"{server}/products", body), timeout=TIMEOUT) as response:
         path = response.headers["Location"]
 
-    received = exchange(server, request_bytes % path.encode())
+    received = exchange(server, b"DELETE %b HTTP/1.1%b" % (path.encode(), rest))
 
     assert received.startswith(b"HTTP/1.1 400 ")
     assert list(json.loads(received.rpartition(b"\r\n\r\n")[2])) == ["error", "message"]
     with urlopen(server + path, timeout=TIMEOUT) as response:
-        assert json.load(response)["stock"] == 20
+        assert response.status == 200
 
 
-PHONE = b'{"name": "Phone", "sku": "PHN-7"}'
-CHUNKED = b"POST /products HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%b"
+RESTORE = b"POST /products/x/restore HTTP/1.1\r\n"  # with a complete body, its status is 404
+CHUNKED = RESTORE + b"Transfer-Encoding: chunked\r\n\r\n%b"
 
 
 @pytest.mark.parametrize(
@@ -157,25 +147,18 @@ CHUNKED = b"POST /products HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%b"
         (b"GET http://a:99999 HTTP/1.1\r\n\r\n", 400),
         (b"GARBAGE\r\n", 400),
         (b"GET /\r HTTP/1.1\r\n\r\n", 400),
-        (b"GET http://[ HTTP/1.1\r\n\r\n", 400),
         (b"GET /products?sku=caf\xc3\xa9 HTTP/1.1\r\n\r\n", 400),
         (b"GET /%s HTTP/1.1\r\n\r\n" % (b"a" * 70_000), 414),
         (b"GET / HTTP/1.1\r\na: %s\r\n\r\n" % (b"b" * 70_000), 431),
         (b"GET / HTTP/1.1\r\n%s\r\n" % (b"a: b\r\n" * 200), 431),
         (b"GET / HTTP/9.9\r\n\r\n", 505),
-        (CHUNKED % b"zz\r\n", 400),
         (CHUNKED % b"0x2\r\n{}\r\n0\r\n\r\n", 400),
-        (CHUNKED % b"2\n{}\n0\n\n", 400),
-        *(
-            (CHUNKED % (b"%x\r\n%s" % (len(PHONE) + extra, PHONE + rest)), 400)
-            for extra, rest in [
-                (0, b"\r\n0\r\n\r"),
-                (1, b"\r\n0\r\n\r\n"),
-                (0, b"\n0\r\n\r\n"),
-                (0, b"\r\n0\r\n\n"),
-            ]
-        ),
-        (b"POST /products HTTP/1.1\r\nContent-Length: 9\r\n\r\n{}", 400),
+        (CHUNKED % b"2\n{}\r\n0\r\n\r\n", 400),
+        (CHUNKED % b"2\r\n{}\n0\r\n\r\n", 400),
+        (CHUNKED % b"3\r\n{}\r\n0\r\n\r\n", 400),
+        (CHUNKED % b"2\r\n{}\r\n0\r\n\r", 400),
+        (RESTORE + b"Content-Length: 9\r\n\r\n{}", 400),
+        (CHUNKED % b"2\r\n{}\r\n0\r\n\r\n", 404),
     ],
 )
 def test_malformed_http_is_rejected_in_json(server, request_bytes, status):
@@ -186,14 +169,12 @@ def test_malformed_http_is_rejected_in_json(server, request_bytes, status):
     assert list(json.loads(body)) == ["error", "message"]
 
 
-def test_one_empty_line_before_a_request_is_ignored(server):
-    assert exchange(server, b"\r\nGET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 200 ")
-
-
-def test_a_head_has_at_most_99_header_lines(server):
+def test_a_head_may_follow_an_empty_line_and_have_99_header_lines(server):
     headers = b"".join(b"a%d: b\r\n" % number for number in range(99))
 
-    assert exchange(server, b"GET / HTTP/1.1\r\n%s\r\n" % headers).startswith(b"HTTP/1.1 200 ")
+    received = exchange(server, b"\r\nGET / HTTP/1.1\r\n%b\r\n" % headers)
+
+    assert received.startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize(
@@ -211,18 +192,15 @@ def test_a_body_has_a_length_or_is_chunked(server, framing):
     assert received.startswith(b"HTTP/1.1 201 ")
 
 
-def test_an_http_1_0_client_receives_no_chunks(server):
-    received = exchange(server, b"GET /reports/inventory.csv HTTP/1.0\r\n\r\n")
-
-    assert received.partition(b"\r\n\r\n")[2].startswith(b"id,name,sku,")
-
-
-def test_an_unread_body_does_not_delay_the_end_of_a_response(server):
-    """An HTTP/1.0 client reads until the connection is closed."""
+def test_a_response_to_an_http_1_0_client_is_not_chunked_and_ends_at_once(server):
+    """The client reads until the connection is closed, which an unread body does not delay."""
     host, port = server.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=TIMEOUT) as connection:
         connection.sendall(b"GET /reports/inventory.csv HTTP/1.0\r\n\r\n" + b"x" * 20_000)
-        assert connection.makefile("rb").read().startswith(b"HTTP/1.0 200 ")
+        head, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.0 200 ")
+    assert body.startswith(b"id,name,sku,")
 
 
 @pytest.fixture
@@ -269,11 +247,3 @@ def test_the_log_shows_the_request_line_in_ascii():
 
     assert "'GET /%E2%80%AE HTTP/1.1' 404" in errors
     assert errors.isascii()
-
-
-def test_the_flask_command_finds_the_app():
-    command = [sys.executable, "-m", "flask", "--app", "inventory", "routes"]
-
-    routes = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-
-    assert "/products/<product_id>/reduce" in routes.stdout

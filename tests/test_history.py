@@ -43,6 +43,9 @@ def test_a_deleted_product_is_not_found_but_keeps_its_movements(client, url):
     assert is_error(client.get(url), 404, NOT_FOUND)
     assert is_error(client.put(f"{url}/add", json={"quantity": 1}), 404, NOT_FOUND)
     assert is_error(client.delete(url), 404, NOT_FOUND)
+    item = {"productId": url.removeprefix("/products/"), "operation": "add", "quantity": 1}
+    batch = client.post("/products/bulk-update", json={"updates": [item]})
+    assert is_error(batch, 404, f"updates[0]: {NOT_FOUND}")
     assert client.get("/products").json["products"] == []
     assert client.get("/reports/inventory.csv").text.count("\r\n") == 1
     assert versions(client, url) == [1, 2]
@@ -66,12 +69,13 @@ def test_only_a_deleted_product_can_be_restored(client, laptop, url):
     assert client.get(url).json == laptop
 
 
-def test_the_sku_of_a_deleted_product_can_be_reused(client, url):
+def test_the_sku_of_a_deleted_product_can_be_reused(client, url, published):
     client.delete(url)
     heir = client.post("/products", json={"name": "Heir", "sku": "ltp-123"}).json
 
     assert is_error(client.post(f"{url}/restore"), 409, "SKU already exists")
     assert is_error(client.get(url), 404, NOT_FOUND)
+    assert published[-1].versions[-1].id == heir["id"]
 
     client.delete(f"/products/{heir['id']}")
     assert client.post(f"{url}/restore").status_code == 200

@@ -8,6 +8,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from inventory import create_app
 from inventory.api.schemas import FIELDS
+from inventory.models import MovementType, StockStatus
 from tests.support import MAX
 
 TYPES = {dict: "object", list: "array", str: "string", int: "integer", bool: "boolean"}
@@ -119,6 +120,12 @@ def test_add_stock_is_described_in_full(operations):
     assert [*operation["responses"]] == ["200", "400", "404", "412", "413", "422"]
     assert [*success["headers"]] == ["ETag", "Idempotency-Replayed"]
     assert success["content"]["application/json"]["schema"]["$ref"].endswith("/StockChange")
+
+
+def test_enumerations_list_the_accepted_values():
+    assert FIELDS["operation"]["enum"] == ["add", "reduce"]
+    assert FIELDS["status"]["enum"] == [*StockStatus]
+    assert FIELDS["type"]["enum"] == [*MovementType]
 
 
 def test_the_pattern_of_a_sku_matches_printable_characters():

@@ -18,7 +18,7 @@ from inventory.models import Commit, Product, StockStatus, timestamp, utc_now
 log = logging.getLogger(__name__)
 TIMEOUT = 5  # seconds without data from the receiver
 RETRY_PERIOD = timedelta(minutes=15)  # after the alert was raised
-FIRST_PAUSE, MAX_PAUSE = 0.5, 60  # seconds between attempts
+FIRST_BACKOFF, MAX_BACKOFF = 0.5, 60  # seconds between attempts
 
 
 def low_stock_alerts(commit: Commit) -> tuple[Product, ...]:
@@ -88,16 +88,16 @@ class Webhook:
         # The clock may jump, and `updated_at` may be ahead of it: use it once, with an upper bound.
         age = max(self._clock() - product.updated_at, timedelta(0))
         deadline = time.monotonic() + (RETRY_PERIOD - age).total_seconds()
-        pause = FIRST_PAUSE
+        backoff = FIRST_BACKOFF
         while failure := self._post(body):
             left = deadline - time.monotonic()
             if left <= 0:
                 log.error("alert %s abandoned: %s", alert["id"], failure)
                 return
-            if pause == FIRST_PAUSE:
+            if backoff == FIRST_BACKOFF:
                 log.warning("alert %s failed and will be retried: %s", alert["id"], failure)
-            time.sleep(min(pause, left))
-            pause = min(2 * pause, MAX_PAUSE)
+            time.sleep(min(backoff, left))
+            backoff = min(2 * backoff, MAX_BACKOFF)
 
     def _post(self, body: bytes) -> str | None:
         """Make one attempt; return the reason of a failure, or None."""

@@ -135,15 +135,15 @@ def low(service):
 
 
 @pytest.fixture
-def pauses():
-    """The pauses of `webhook` so far, in seconds."""
+def backoffs():
+    """The backoffs of `webhook` so far, in seconds."""
     return []
 
 
 @pytest.fixture
-def webhook(clock, pauses, monkeypatch):
-    """Create a webhook whose time passes only in its pauses, without sleeping."""
-    fake_time = SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append)
+def webhook(clock, backoffs, monkeypatch):
+    """Create a webhook whose time passes only in its backoffs, without sleeping."""
+    fake_time = SimpleNamespace(monotonic=lambda: sum(backoffs), sleep=backoffs.append)
     monkeypatch.setattr("inventory.alerts.time", fake_time)
     return lambda url: Webhook(url, clock=clock)
 
@@ -178,7 +178,7 @@ def test_an_alert_is_posted_to_the_url_of_the_environment(receiver, monkeypatch)
     [(302, "status 302"), (404, "status 404"), (500, "status 500"), (2000, "BadStatusLine")],
 )
 def test_a_post_is_retried_with_the_same_id_until_it_succeeds(
-    receiver, webhook, pauses, low, caplog, status, reason
+    receiver, webhook, backoffs, low, caplog, status, reason
 ):
     """Any status other than 2xx is a failure, and the first one is logged."""
     receiver.statuses.extend([status] * 9)
@@ -188,7 +188,7 @@ def test_a_post_is_retried_with_the_same_id_until_it_succeeds(
     posts = [receiver.posts.get(timeout=TIMEOUT) for _ in range(10)]
     assert {path for path, *_ in posts} == {"/hook"}
     assert len({body["id"] for *_, body in posts}) == 1
-    assert pauses == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
+    assert backoffs == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
     [record] = caplog.records
     assert record.levelname == "WARNING"
     assert f"failed and will be retried: {reason}" in record.message
@@ -204,13 +204,13 @@ def test_a_post_is_retried_with_the_same_id_until_it_succeeds(
     ],
 )
 def test_an_alert_is_abandoned_15_minutes_after_it_was_raised(
-    webhook, pauses, low, clock, caplog, age, waited
+    webhook, backoffs, low, clock, caplog, age, waited
 ):
     clock.advance(age)
 
     webhook("http://user:secret@127.0.0.1:1/token")(low)
 
-    assert sum(pauses) == waited
+    assert sum(backoffs) == waited
     last = caplog.records[-1]
     assert last.levelname == "ERROR"
     assert last.message.endswith("abandoned: ConnectionRefusedError")

@@ -21,17 +21,12 @@ Expected = Container[int] | None  # the versions that may be changed, or None fo
 PAGE_SCAN_BUDGET = 10_000  # a page ends when it has scanned that many products and lots
 
 
-class BySku(NamedTuple):
-    """The SKU of a product that is identified by it instead of by its id."""
-
-    sku: str
-
-
 class BatchItem(NamedTuple):
-    """One change of a batch. A plain string as target is a product's id."""
+    """One change of a batch."""
 
-    target: str | BySku
+    target: str  # the id of a product, or its SKU
     change: Change
+    by_sku: bool = False
 
 
 class InventoryService:
@@ -155,9 +150,8 @@ class InventoryService:
             rows = found
 
     def _find_target(self, item: BatchItem) -> Row | None:
-        if isinstance(item.target, BySku):
-            return self._products.find_row_by_sku(item.target.sku)
-        return self._products.find_row(item.target)
+        find = self._products.find_row_by_sku if item.by_sku else self._products.find_row
+        return find(item.target)
 
     def _apply_batch(self, items: Sequence[BatchItem], rows: Sequence[Row | None]) -> list[Product]:
         """Compute all new versions, then commit them. The caller holds the locks of the rows.

@@ -16,7 +16,7 @@ from inventory.api.idempotency import IdempotencyKeys
 from inventory.events import Subscription
 from inventory.models import Commit, Product, Stamp
 from inventory.repository import InMemoryProductRepository, Row
-from inventory.service import BatchItem, BySku, InventoryService
+from inventory.service import BatchItem, InventoryService
 from tests.control import CooperativeLock, DeadlockError, attempt
 from tests.racing import Page
 
@@ -30,12 +30,13 @@ MILK, STALE = (  # expired by noon
 SKUS = {product.id: product.sku for product in (TICKET, MILK, OLD, STALE)}
 
 
-def add(quantity, target):
-    return BatchItem(target, partial(Product.added, quantity=quantity))
+def add(quantity, product_id=None, sku=None):
+    change = partial(Product.added, quantity=quantity)
+    return BatchItem(sku or product_id, change, by_sku=sku is not None)
 
 
-def take(quantity, target):
-    return BatchItem(target, partial(Product.reduced, quantity=quantity))
+def take(quantity, product_id):
+    return BatchItem(product_id, partial(Product.reduced, quantity=quantity))
 
 
 class Rows(list):
@@ -101,9 +102,9 @@ class Shop:
             # POST /products/bulk-update
             "batch": [lambda: do.bulk_update([take(1, ticket), take(1, milk)])],
             "batch_reversed": [lambda: do.bulk_update([take(1, milk), take(1, ticket)])],
-            "batch_by_sku": [lambda: do.bulk_update([add(1, BySku("Ticket"))] * 2)],
-            "batch_by_free_sku": [lambda: do.bulk_update([add(1, BySku("old"))])],
-            "batch_by_new_sku": [lambda: do.bulk_update([take(2, ticket), add(1, BySku("new"))])],
+            "batch_by_sku": [lambda: do.bulk_update([add(1, sku="Ticket")] * 2)],
+            "batch_by_free_sku": [lambda: do.bulk_update([add(1, sku="old")])],
+            "batch_by_new_sku": [lambda: do.bulk_update([take(2, ticket), add(1, sku="new")])],
             # DELETE /products/<id>, POST /products/<id>/restore
             "delete": [lambda: do.delete_product(milk)],
             "replace": [lambda: do.delete_product(ticket), lambda: create("T", "ticket")],

@@ -15,7 +15,7 @@ from inventory import create_app
 from inventory.alerts import Webhook, log_alert, low_stock_alerts
 from inventory.errors import InsufficientStockError, SettingError
 from inventory.models import timestamp
-from inventory.service import BatchItem, BySku
+from inventory.service import BatchItem
 from tests.support import TIMEOUT, add, reduce
 
 
@@ -51,7 +51,7 @@ def test_a_creation_with_low_stock_raises_an_alert(service, alerts):
 def test_a_batch_raises_an_alert_only_for_its_final_stock(service, alerts, changes, expected):
     service.create_product("Laptop", "LTP-123", stock=20, reorder_level=5)
 
-    service.bulk_update([BatchItem(BySku("LTP-123"), change) for change in changes])
+    service.bulk_update([BatchItem("LTP-123", change, by_sku=True) for change in changes])
 
     assert alerts() == expected
 

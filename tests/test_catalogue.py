@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from inventory.service import BatchItem, BySku
+from inventory.service import BatchItem
 from tests.support import add
 
 
@@ -86,7 +86,7 @@ def test_a_page_ends_after_10000_lots(service, clock):
     expiries = [clock.now + timedelta(days=day) for day in range(1, 1001)]
     for sku in "ABCDEFGHIJKL":
         service.create_product("Milk", sku)
-        service.bulk_update([BatchItem(BySku(sku), add(1, expiry)) for expiry in expiries])
+        service.bulk_update([BatchItem(sku, add(1, expiry), by_sku=True) for expiry in expiries])
 
     first, cursor = service.list_products()
     second, end = service.list_products(cursor=cursor)

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from inventory.errors import InsufficientStockError, InvalidValueError, ProductChangedError
-from inventory.service import BatchItem, BySku
+from inventory.service import BatchItem
 from tests.support import add, is_error, reduce
 
 
@@ -56,7 +56,7 @@ def test_units_with_the_same_expiry_form_one_lot(service, milk, day):
 
 
 def test_a_product_has_at_most_1000_lots(service, milk, day):
-    items = [BatchItem(BySku("MILK"), add(1, day(number))) for number in range(3, 1001)]
+    items = [BatchItem(milk.id, add(1, day(number))) for number in range(3, 1001)]
 
     assert len(service.bulk_update(items)[-1].lots) == 1000
     with pytest.raises(InvalidValueError, match="^a product may have at most 1000 lots$"):
@@ -74,7 +74,7 @@ def test_a_lot_stops_being_stock_at_the_exact_instant_of_its_expiry(service, clo
     assert (written_off.version, written_off.updated_at) == (milk.version + 1, day(1))
 
 
-ADD = BatchItem(BySku("MILK"), add(1))
+ADD = BatchItem("MILK", add(1), by_sku=True)
 ACCESSES = {
     "get": lambda service, milk: service.get_product(milk),
     "movements": lambda service, milk: service.list_movements(milk),
@@ -105,7 +105,7 @@ def test_expired_units_are_written_off_even_if_the_change_is_rejected(service, c
     with pytest.raises(ProductChangedError):
         service.reduce_stock(milk.id, 1, expected={milk.version})
     with pytest.raises(InsufficientStockError, match=r"^updates\[1\]"):
-        service.bulk_update([ADD, BatchItem(BySku("MILK"), reduce(10))])
+        service.bulk_update([ADD, BatchItem(milk.id, reduce(10))])
 
     assert log(service, milk) == [("EXPIRED", -2, 8)]
     assert service.reduce_stock(milk.id, 8).stock == 0

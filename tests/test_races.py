@@ -15,7 +15,7 @@ from flask import Response
 from inventory import errors
 from inventory.models import Product
 from inventory.repository import InMemoryProductRepository
-from inventory.service import BySku, InventoryService
+from inventory.service import InventoryService
 from tests.control import DeadlockError
 from tests.racing import NotLinearizableError, explore, run_round_robin
 from tests.scenarios import EVENING, MUTANTS, TICKET, Shop, add, mutant, take
@@ -91,7 +91,7 @@ def test_invariants_hold_under_random_concurrency():
     def use(_):
         for _ in range(300):
             one, other = sample(ids, 2)
-            batch = [take(2, one), add(1, other), add(1, BySku("shelf-1"))]
+            batch = [take(2, one), add(1, other), add(1, sku="shelf-1")]
             calls = [
                 partial(service.add_stock, one, 3),
                 partial(service.reduce_stock, one, randint(1, 8)),

@@ -12,7 +12,7 @@ from inventory.api.responses import json_response
 from inventory.api.schemas import BATCH_ITEM, MAX_ITEMS, object_of
 from inventory.errors import InvalidValueError
 from inventory.models import Product, check_integer, checked_sku
-from inventory.service import BatchItem, BySku
+from inventory.service import BatchItem
 
 blueprint = Blueprint("batches", __name__, url_prefix="/products")
 
@@ -46,11 +46,8 @@ def _parse_item(item: Any) -> BatchItem:
     fields = parse_fields(item, BATCH_ITEM)
     if ("productId" in item) == ("sku" in item):
         raise InvalidValueError("exactly one of productId and sku is required")
-    if "sku" in item:
-        target: str | BySku = BySku(checked_sku(item["sku"]))
-    elif isinstance(item["productId"], str):
-        target = item["productId"]
-    else:
+    target = checked_sku(item["sku"]) if "sku" in item else item["productId"]
+    if not isinstance(target, str):
         raise InvalidValueError("productId must be a string")
     check_integer("quantity", fields["quantity"], minimum=1)
     change = partial(Product.added, quantity=fields["quantity"], expires_at=fields["expiresAt"])
@@ -60,4 +57,4 @@ def _parse_item(item: Any) -> BatchItem:
         change = partial(Product.reduced, quantity=fields["quantity"])
     elif fields["operation"] != "add":
         raise InvalidValueError("operation must be add or reduce")
-    return BatchItem(target, change)
+    return BatchItem(target, change, by_sku="sku" in item)

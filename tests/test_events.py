@@ -119,6 +119,15 @@ def test_a_thread_that_cannot_start_is_started_by_the_next_version(recorder, mon
     assert [product.version for product in recorder.take(2)] == [1, 2]
 
 
+def test_a_thread_that_is_not_alive_is_replaced(recorder):
+    subscription = Subscription(recorder)
+    subscription._thread = threading.Thread()  # noqa: SLF001
+
+    service_with(subscription).create_product("Laptop", "LTP-123")
+
+    assert len(recorder.take(1)) == 1
+
+
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_delivers_its_own_versions_only(blocked):
     read, write = os.pipe()

@@ -69,6 +69,7 @@ def test_a_successful_response_is_as_declared(client, laptop, document, operatio
     assert response.status_code == int(status)
     required = {key for key, header in declared["headers"].items() if header["required"]}
     assert required <= {*response.headers.keys()}
+    assert ("ETag" in declared["headers"]) == ("ETag" in response.headers)
     for media_type, content in declared.get("content", {}).items():
         assert response.mimetype == media_type
         value = response.json if response.is_json else response.text
@@ -92,6 +93,7 @@ def test_operation_ids_are_unique_and_references_resolve(document, operations):
     text = json.dumps(document)
     assert sorted(re.findall(r'"operationId": "(\w+)", "tags"', text)) == sorted(OPERATIONS.split())
     schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert {each.rpartition("/")[2] for each in schemas} >= {"Name", "Sku", "Expiry", "Product"}
     assert set(re.findall(r'"\$ref": "(.*?)"', text)) == schemas
     takers = {name for name, (path, *_) in operations.items() if "{id}" in path}
     assert operations["createProduct"][2]["responses"]["201"]["links"].keys() == takers
@@ -115,7 +117,7 @@ def test_add_stock_is_described_in_full(operations):
         ("If-Match", "header", False),
         ("Idempotency-Key", "header", False),
     ]
-    assert schema["required"] == ["quantity"]
+    assert (schema["required"], schema["additionalProperties"]) == (["quantity"], False)
     assert schema["properties"]["quantity"].items() >= {"minimum": 1, "maximum": MAX}.items()
     assert [*operation["responses"]] == ["200", "400", "404", "412", "413", "422"]
     assert [*success["headers"]] == ["ETag", "Idempotency-Replayed"]

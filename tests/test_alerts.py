@@ -148,7 +148,7 @@ def webhook(clock, backoffs, monkeypatch):
     return lambda url: Webhook(url, clock=clock)
 
 
-def test_an_alert_is_posted_to_the_url_of_the_environment(receiver, monkeypatch):
+def test_alerts_are_posted_to_the_configured_url(receiver, monkeypatch):
     """Each alert has its own id, and the stock right after the change that raised it."""
     receiver.statuses.append(299)
     monkeypatch.setenv("INVENTORY_WEBHOOK_URL", receiver.url)

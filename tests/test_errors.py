@@ -38,7 +38,7 @@ def test_an_unexpected_exception_is_logged_and_returns_500_without_details(
 
 
 def test_a_routing_error_leaves_no_cycle_through_the_request(app):
-    """The server's collector thresholds would keep it for ever."""
+    """With `GC_THRESHOLDS`, such a cycle may never be freed."""
     with app.test_request_context("/nothing") as context:
         app.full_dispatch_request()
 

@@ -117,7 +117,7 @@ def test_whitespace_around_a_key_is_ignored(client, url):
 
 
 def test_the_latest_10000_responses_of_a_caller_are_kept():
-    """First in, first out: a replay does not make a response younger."""
+    """First in, first out: a replay does not postpone eviction."""
     keys = IdempotencyKeys()
 
     def is_replayed(caller, key):

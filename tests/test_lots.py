@@ -138,7 +138,7 @@ def test_lots_that_expire_while_deleted_are_written_off_by_the_restore(service, 
     assert log(service, milk)[1:] == [("RESTORED", 0, 10), ("EXPIRED", -2, 8)]
 
 
-def test_an_expiry_is_in_the_future_and_requires_units(service, clock, milk, day):
+def test_an_expiry_must_be_in_the_future_and_requires_units(service, clock, milk, day):
     add_one = partial(service.add_stock, milk.id, 1)
     create = partial(service.create_product, "Cheese", "CHEESE")
     for change, rule in [

@@ -48,7 +48,7 @@ def create_product(body: dict[str, Any]) -> Response:
 def add_stock(product_id: str, body: dict[str, Any], expected: Expected) -> Response:
     """Add units to the stock of a product.
 
-    Units with an `expiresAt` form a lot, of which a product has at most 1,000.
+    Units with an `expiresAt` form a lot; a product has at most 1,000 lots.
     """
     product = current_service().add_stock(
         product_id, body["quantity"], expires_at=body["expiresAt"], expected=expected

@@ -27,7 +27,7 @@ class InsufficientStockError(InventoryError):
 
 
 class ProductNotFoundError(InventoryError):
-    """No product has this id or SKU, or it is deleted."""
+    """No product has this id or SKU, or it is deleted; for a restore, it is not deleted."""
 
     message = "Product not found"
 

@@ -13,7 +13,7 @@ from weakref import WeakSet
 from inventory.models import Commit, Product
 
 Subscriber = Callable[[Product], object]
-"""Called with each version of each product; those of one product arrive in order."""
+"""Called with each selected version; those of one product arrive in order."""
 
 log = logging.getLogger(__name__)
 

@@ -155,7 +155,7 @@ def test_the_history_stores_no_lots(service, milk):
     assert [version.lots for version in service.list_movements(milk.id)] == [()] * 3
 
 
-def test_lots_are_shown_as_the_last_key_if_there_are_some(client, clock):
+def test_lots_are_the_last_key_of_a_product(client, clock):
     one, two = ({"quantity": 2, "expiresAt": f"2026-12-0{day}T00:00:00.000000Z"} for day in (1, 2))
     body = {"name": "Milk", "sku": "MILK", "stock": 2, "expiresAt": two["expiresAt"]}
     created = client.post("/products", json=body)

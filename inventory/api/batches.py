@@ -20,7 +20,7 @@ blueprint = Blueprint("batches", __name__, url_prefix="/products")
 @blueprint.post("/bulk-update")
 @endpoint(body=object_of("updates"), response=object_of("success", "results"), errors=(404,))
 def bulk_update(body: dict[str, Any]) -> Response:
-    """Change the stock of several products, or of none.
+    """Change the stock of several products, all or none.
 
     The items are applied in order; a product may occur any number of times. If an item is
     rejected, no item is applied, and the message starts with the item, such as `updates[3]: `.

@@ -13,7 +13,8 @@ from flask import Flask
 from werkzeug.serving import BaseWSGIServer, DechunkedInput, WSGIRequestHandler, make_server
 
 # A full collection would visit every product, and products form no reference cycles. The third
-# threshold effectively disables it (up to Python 3.13). Most cycles of requests are collected young.
+# threshold effectively disables it (up to Python 3.13). Most cycles that requests create are
+# collected young.
 GC_THRESHOLDS = (*gc.get_threshold()[:2], 1_000_000)
 
 MAX_LINE = 65_536  # bytes, as in http.client; http.server rejects longer header lines

@@ -1,4 +1,4 @@
-"""Deterministic race tests: run two operations in every schedule, check each for linearizability.
+"""Deterministic race tests: run two operations in every schedule, and check each run.
 
 A *scenario* is a small system with named operations, each of one call or several. Threads A and B
 execute one operation each, and only one thread runs at a time. A *schedule* is a list of *time

@@ -248,6 +248,6 @@ class InventoryService:
         return page, None
 
     def iterate_products(self, status: StockStatus | None = None) -> Iterator[Product]:
-        """Return an iterator over the products that exist now, in order of creation."""
+        """Return a lazy iterator over the products in order of creation."""
         products = map(self._load, self._products.scan())
         return (p for p in products if p and (status is None or p.status == status))

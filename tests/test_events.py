@@ -146,6 +146,7 @@ def test_a_forked_child_delivers_its_own_versions_only(blocked):
         drain_all(TIMEOUT)
         os._exit(0)
 
+    os.close(write)  # so that the read ends if the child delivers nothing
     assert os.read(read, 100) == b"CHILD"
     os.wait()
 

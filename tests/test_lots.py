@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from inventory.errors import InsufficientStockError, InvalidValueError, ProductChangedError
-from inventory.service import BatchItem
+from inventory.service import BatchItem, InventoryService
 from tests.support import add, is_error, reduce
 
 
@@ -111,8 +111,8 @@ def test_expired_units_are_written_off_even_if_the_change_is_rejected(service, c
     assert service.reduce_stock(milk.id, 8).stock == 0
 
 
-@pytest.mark.parametrize("access", ["reduce", "batch"])
-def test_the_clock_is_read_under_the_row_lock(service, clock, milk, day, access):
+@pytest.mark.parametrize("access", ["reduce", "batch", "restore"])
+def test_the_clock_is_read_under_the_row_lock(service, clock, milk, day, published, access):
     """A thread that waits for the lock past an expiry must not sell the expired units."""
 
     class LockReleasedAtTheExpiry:
@@ -122,11 +122,15 @@ def test_the_clock_is_read_under_the_row_lock(service, clock, milk, day, access)
         def __exit__(self, *_):
             pass
 
+    if access == "restore":
+        service.delete_product(milk.id)
     service._products.find_row(milk.id).lock = LockReleasedAtTheExpiry()  # noqa: SLF001
+    published.clear()
 
-    ACCESSES[access](service, milk.id)
+    {**ACCESSES, "restore": InventoryService.restore_product}[access](service, milk.id)
 
-    assert log(service, milk)[0] == ("EXPIRED", -2, 8)
+    movements = [version.movement for commit in published for version in commit.versions]
+    assert "EXPIRED" in movements
 
 
 def test_lots_that_expire_while_deleted_are_written_off_by_the_restore(service, clock, milk, day):

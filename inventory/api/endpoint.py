@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, request
 
-from inventory.api.idempotency import execute_once
+from inventory.api.idempotency import execute_with_key
 from inventory.api.parsing import (
     expected_versions,
     matches_if_none_match,
@@ -75,7 +75,7 @@ class Endpoint:
             return self.view(**arguments)
 
         if "HTTP_IDEMPOTENCY_KEY" in request.environ:
-            return execute_once(body, execute)
+            return execute_with_key(body, execute)
         return execute()
 
 

@@ -79,7 +79,7 @@ class IdempotencyKeys:
                 self._changed.notify_all()
 
 
-def execute_once(body: bytes, execute: Callable[[], Response]) -> Response:
+def execute_with_key(body: bytes, execute: Callable[[], Response]) -> Response:
     """Execute the current request, which has an `Idempotency-Key`, or replay its response.
 
     Requests match on key, method, path and body. The body is complete before the key is claimed,

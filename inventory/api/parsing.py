@@ -172,9 +172,8 @@ def _parse_integer(literal: str) -> int:
 
 
 def _parse_expiry(text: Any) -> datetime:
-    with suppress(
-        TypeError, ValueError, OverflowError
-    ):  # not a string, no such day, year 0 or 10000
+    # Not a string, no such day, or outside the years 1 to 9999 in UTC.
+    with suppress(TypeError, ValueError, OverflowError):
         if _DATE_TIME.fullmatch(text):
             return datetime.fromisoformat(text).astimezone(UTC)
     raise InvalidValueError("expiresAt must be an RFC 3339 date-time, such as 2099-12-31T23:59:59Z")

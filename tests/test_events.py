@@ -2,6 +2,7 @@
 
 import os
 import queue
+import signal
 import threading
 import time
 
@@ -142,11 +143,12 @@ def test_a_forked_child_delivers_its_own_versions_only(blocked):
     service = service_with(Subscription(subscriber))
     service.create_product("Laptop", "PARENT")
     if os.fork() == 0:
+        signal.alarm(TIMEOUT)  # ends the child if it blocks
         service.create_product("Laptop", "CHILD")
         drain_all(TIMEOUT)
         os._exit(0)
 
-    os.close(write)  # so that the read ends if the child delivers nothing
+    os.close(write)  # so that the read ends with the child
     assert os.read(read, 100) == b"CHILD"
     os.wait()
 
